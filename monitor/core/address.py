@@ -1,0 +1,302 @@
+"""Who is spoken to: words for an akimat with their place, the signs around them, and the units they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from monitor.core.knowledge import Body, Cue, HeadWord, Level
+from monitor.core.lexicon import Hit
+from monitor.core.places import Choice, Mention, choose, joined, mentions, narrowed
+from monitor.core.registry import Registry
+from monitor.core.text import Text
+
+_END = re.compile(r"[.!?…;\n]")
+_AND = frozenset(("и", "мен", "пен", "бен", "жане", "also", "and"))
+_PASSED = frozenset(("биздин", "нашего", "нашему", "вашего", "осы", "уважаемый", "of", "the", "in", "нашей", "нашем", "наш"))
+_SIR = frozenset(("мырза", "мырзага", "ханым", "ханымга", "мырзанын"))
+_POLITE = frozenset(("уважаемый", "уважаемые", "уважаемая", "курметти", "кадирли", "кымбатты", "господин", "господа", "дорогой",
+                     "дорогие", "dear", "деар", "товарищ", "уважаемого", "уважаемому", "хей"))
+_GREETING = frozenset(("здравствуйте", "добрый", "ден", "вечер", "утро", "доброе", "привет", "салем", "саламатсыз", "саламатсыздар",
+                       "салеметсиз", "салеметсиздер", "ме", "бе", "ассалаумагалейкум", "ассалаумагалайкум", "салам", "алейкум",
+                       "а", "эй", "еи", "ей", "алло", "ау", "кайырлы", "кун", "саламатсызба", "армысыз", "хелло"))
+_BEFORE = _GREETING | _POLITE | {"из", "жители", "люди", "вы", "сиздер", "барлык", "барша"}
+_TO = frozenset(("в", "к", "ко", "от"))
+_INTRO = frozenset(("вопрос", "предложение", "обращение", "заявление", "просба", "жалоба", "прошу", "просим", "требую", "требуем",
+                    "обращаюс", "обращаемся", "сообщаю", "писмо", "открытое", "предлагаю", "прощу", "спасибо", "благодарю",
+                    "благодарим", "благодарност", "респект", "поклон"))
+_DATIVE = re.compile(r"(ге|ке|га|ка|ине|ына)$")
+_PLURAL = frozenset(("акимы", "акимов", "акимам", "акимами", "акимдер", "акимдерге", "акимдердин", "акимдерди", "акимдери",
+                     "акимдеринин", "акимдеримиз", "мэры", "акиматы", "акиматов", "акиматам", "акимах", "акимдерден", "акимдерине"))
+
+
+@dataclass(slots=True)
+class Head:
+    """A word for an akimat with the names and levels around it. `first` to `last` is the whole group."""
+
+    kind: str
+    word: int
+    first: int
+    last: int
+    named: list[Mention] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    cues: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that address detection saw in one text."""
+
+    text: Text
+    hits: Sequence[Hit]
+    places: Sequence[Mention]
+    heads: Sequence[Head]
+    sentence: Sequence[int]
+
+
+def sentences(text: Text) -> list[int]:
+    """The number of the sentence that each word stands in."""
+    number, out = 0, []
+    for i in range(len(text.words)):
+        if i and _END.search(text.gaps[i]) and not joined(text, i - 1):
+            number += 1
+        out.append(number)
+    return out
+
+
+def read(text: Text, hits: Sequence[Hit], registry: Registry) -> Reading:
+    """Find places and heads."""
+    places = mentions(text, hits, registry)
+    return Reading(text, hits, places, _heads(text, hits, places), sentences(text))
+
+
+def _heads(text: Text, hits: Sequence[Hit], places: Sequence[Mention]) -> list[Head]:
+    ends = {m.last: m for m in places}
+    starts = {m.first: m for m in places}
+    level_last: dict[int, tuple[Level, int]] = {}
+    level_first: dict[int, tuple[Level, int]] = {}
+    words: list[tuple[HeadWord, int, int]] = []
+    for hit in hits:
+        for mark in hit.marks:
+            if isinstance(mark, Level):
+                level_last[hit.last], level_first[hit.first] = (mark, hit.first), (mark, hit.last)
+            elif isinstance(mark, HeadWord):
+                words.append((mark, hit.first, hit.last))
+    found: list[Head] = []
+    for mark, first, last in words:
+        head = Head(mark.kind, first, first, last, types=[mark.types] if mark.types else [])
+        i = first - 1
+        passed = 0
+        while i >= 0 and joined(text, i):
+            if i in ends:
+                head.named.append(ends[i])
+                head.first = i = ends[i].first
+            elif i in level_last:
+                level, at = level_last[i]
+                head.types.insert(0, level.types)
+                head.first = i = at
+            elif not (text.folded[i] in _AND and i - 1 in level_last and head.types) and not (
+                    text.folded[i] in _PASSED and not passed):
+                break
+            else:
+                passed += 1
+            i -= 1
+        if not head.named:
+            i = last + 1
+            passed = 0
+            while i < len(text.words) and joined(text, i - 1):
+                if i in starts:
+                    head.named.append(starts[i])
+                    head.last = i = starts[i].last
+                elif i in level_first and not level_first[i][0].adjective and not head.named:
+                    level, at = level_first[i]
+                    if not head.types:
+                        head.types.append(level.types)
+                    head.last = i = at
+                elif text.folded[i] not in _PASSED or passed:
+                    break
+                else:
+                    passed += 1
+                i += 1
+        if mark.kind == "leaders" and not head.named and not head.types:
+            continue
+        found.append(head)
+    return found
+
+
+def unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]], registry: Registry) -> Choice:
+    """The unit that a head means: by its own name, else by its level and the places of the text, its home or its account."""
+    around: list[Sequence[str]] = [m.units + m.settlements for m in reading.places if not m.common]
+    types = head.types if head else []
+    if head and head.named:
+        own = head.named[0]
+        for other in head.named[1:]:
+            if other.units and any(registry.within(u, o) for u in other.units for o in own.units) and not any(
+                    registry.within(u, o) for u in own.units for o in other.units):
+                own = other
+        units = own.units or own.settlements
+        if types and not own.typed:
+            fit = tuple(u for u in own.units if registry[u].type in types[-1])
+            if not fit and "O" in types[-1]:
+                fit = tuple(dict.fromkeys(c for u in units if (c := registry.at_level(u, "O")) is not None))
+            units = fit or units
+        return _settled(units, [h for h in around if set(h) != set(own.units + own.settlements)] + list(context), registry)
+    if types:
+        return next(iter(by_levels(types, [*around, *context], registry)), Choice(None))
+    # A bare word that may be a village ("Шаң", dust) names nobody; a town, a district or a typed village does,
+    # a village only inside the unit that the source or the account belongs to.
+    near = [c for hint in context for c in hint]
+    hints: list[Sequence[str]] = []
+    for m in reading.places:
+        if m.common or not (m.typed or any(registry[u].level <= 2 for u in m.units)):
+            continue
+        units = m.units + m.settlements
+        if near and all(registry[u].level > 2 for u in units):
+            units = tuple(u for u in units if any(registry.within(u, c) for c in near))
+        if units:
+            hints.append(units)
+    hints += context
+    choices = [_settled(hint, [h for h in hints if h is not hint], registry) for hint in hints]
+    return next((c for c in choices if c.code), next((c for c in choices if c.candidates), Choice(None)))
+
+
+def by_levels(types: Sequence[str], hints: Sequence[Sequence[str]], registry: Registry) -> list[Choice]:
+    """A unit for each level that a head names ("облыстық және қалалық әкімдік"); first those whose name itself was said."""
+    said = [kinds for kinds in types if any(registry[u].type in kinds for hint in hints for u in hint)]
+    found = [_by_level(kinds, hints, registry) for kinds in [*said, *(k for k in types if k not in said)]]
+    return [choice for choice in found if choice.code or choice.candidates]
+
+
+def also(head: Head | None, reading: Reading, main: str, context: Sequence[Sequence[str]], registry: Registry) -> tuple[str, ...]:
+    """Codes of further units that the text speaks to: a second level of the same head, or another head spoken to as clearly."""
+    found: list[str] = []
+    around: list[Sequence[str]] = [m.units + m.settlements for m in reading.places if not m.common]
+    for one in reading.heads:
+        if one.kind not in ("body", "person") or not (one.named or one.types):
+            continue
+        if one is head and not one.named:
+            choices = by_levels(one.types, [*around, *context], registry)
+        elif one is head or not (rank(one) >= ALSO_LEAST or (head and _paired(head, one, reading.text))):
+            continue
+        else:
+            choices = [unit_of(one, reading, context, registry)]
+        found += [c.code for c in choices if c.code]
+    return tuple(dict.fromkeys(c for c in found if c != main))
+
+
+def _paired(one: Head, other: Head, text: Text) -> bool:
+    """Whether two heads stand side by side, with only "and" between them."""
+    first, second = sorted((one, other), key=lambda head: head.first)
+    between = text.folded[first.last + 1:second.first]
+    return len(between) == 1 and between[0] in _AND
+
+
+def _settled(units: Sequence[str], hints: Sequence[Sequence[str]], registry: Registry) -> Choice:
+    return choose(narrowed(units, hints, registry), registry)
+
+
+def _by_level(types: str, hints: Sequence[Sequence[str]], registry: Registry) -> Choice:
+    """A unit of the given types that is, or lies around, a place of the text; the places agree or it is left open."""
+    wanted = types + ("R" if "C" in types or "O" in types else "")
+    open_: Choice = Choice(None)
+    for hint in hints:
+        own = tuple(u for u in hint if registry[u].type in wanted)
+        if own:
+            choice = _settled(own, [h for h in hints if h is not hint], registry)
+        else:
+            above = tuple(dict.fromkeys(c for u in hint if (c := registry.at_level(u, wanted)) is not None))
+            choice = _settled(above, [h for h in hints if h is not hint], registry)
+        if choice.code:
+            return choice
+        if choice.candidates and not open_.candidates:
+            open_ = choice
+    return open_
+
+
+def counts(cue: Cue, hit: Hit, text: Text) -> bool:
+    """Whether a cue counts where it stands."""
+    return not cue.called or hit.first == 0 or text.gaps[hit.last + 1][:1] in (",", "!", ":", ".")
+
+
+def signs(reading: Reading, endings: Sequence[Hit]) -> None:
+    """Put on each head the signs of its own sentence and its own place in it."""
+    text, sentence = reading.text, reading.sentence
+    of_sentence: dict[int, set[str]] = {}
+    for hit in (*reading.hits, *endings):
+        for mark in hit.marks:
+            if isinstance(mark, Cue) and counts(mark, hit, text):
+                of_sentence.setdefault(sentence[hit.first], set()).add(mark.name)
+    n = len(text.words)
+    beside = {i for hit in reading.hits for mark in hit.marks if isinstance(mark, Cue) and mark.name == "beside"
+              for i in range(hit.first, hit.last + 1)}
+    for head in reading.heads:
+        cues = head.cues
+        own = sentence[head.word]
+        for name in of_sentence.get(own, ()):
+            cues[f"with_{name}"] = 1.0
+        word = text.folded[head.word]
+        cues[f"head_{head.kind}"] = 1.0
+        begin = head.first
+        while begin > 0 and sentence[begin - 1] == own and text.folded[begin - 1] in _BEFORE:
+            begin -= 1
+        polite = any(text.folded[i] in _POLITE for i in range(begin, head.first)) or (
+            head.last + 1 < n and text.folded[head.last + 1] in _SIR)
+        starts = begin == 0 or sentence[begin - 1] != own
+        after = text.gaps[head.last + 1]
+        before = text.gaps[begin] if begin else "."
+        closed = bool(re.search(r"[,!:?./\n—–]", after)) or head.last + 1 >= n
+        if starts:
+            cues["starts"] = 1.0
+        if starts and closed:
+            cues["vocative"] = 1.0
+        elif closed and "," in before:
+            cues["vocative_inside"] = 1.0
+        if polite:
+            cues["polite"] = 1.0
+        if head.named:
+            cues["placed"] = 1.0
+        elif head.types:
+            cues["levelled"] = 1.0
+        elif head.kind == "person":
+            cues["bare_person"] = 1.0
+        if word in _PLURAL:
+            cues["plural"] = 1.0
+        if _DATIVE.search(word) and head.kind != "attached":
+            cues["to_kazakh"] = 1.0
+            if starts:
+                cues["to_kazakh_first"] = 1.0
+        lead = text.folded[head.first - 1] if head.first and sentence[head.first - 1] == own else ""
+        lead2 = text.folded[head.first - 2] if head.first > 1 and sentence[head.first - 2] == own else ""
+        if word in ("акиму", "акимату", "акимам") or (lead in _TO and word.startswith(("акимат", "аким"))):
+            cues["to_russian"] = 1.0
+            if starts or begin <= 1 or lead in _INTRO or lead2 in _INTRO or sentence[max(0, head.first - 2)] != own:
+                cues["to_russian_first"] = 1.0
+        if lead in _INTRO or lead2 in _INTRO:
+            cues["asked"] = 1.0
+        if head.last + 1 < n and text.folded[head.last + 1] == "назарына":
+            cues["to_kazakh_first"] = 1.0
+        if head.first - 1 in beside or (head.last + 1 in beside and joined(text, head.last)):
+            cues["at_building"] = 1.0
+        at = text.spans[head.word][0]
+        if head.kind == "person" and text.clean[at].isupper() and not head.named and not head.types and (
+                head.word and sentence[head.word - 1] == own) and not text.clean[at:at + 3].isupper():
+            cues["like_a_name"] = 1.0
+
+
+ALSO_LEAST = 2.0
+"""Rank from which a second word for an akimat is spoken to as well."""
+_RANK = {"vocative": 4, "polite": 3, "vocative_inside": 3, "to_kazakh_first": 3, "to_russian_first": 3, "asked": 2, "placed": 1.5,
+         "levelled": 1, "with_order": 1.5, "with_you": 1, "with_reproach": 1, "with_wish": 1, "with_ask": .5, "with_request": 1,
+         "with_thanks": 1, "at_building": -5, "with_news": -2, "with_bygone": -2, "with_occasion": -2, "plural": -1,
+         "like_a_name": -3, "with_joke": -1, "bare_person": -.5, "starts": .5}
+
+
+def rank(head: Head) -> float:
+    """How much a head looks spoken to, to choose among several."""
+    return sum(_RANK.get(name, 0) for name in head.cues)
+
+
+def bodies(reading: Reading, kind: str) -> list[Hit]:
+    """Other bodies (`other`) or places abroad (`abroad`)."""
+    return [h for h in reading.hits if any(isinstance(m, Body) and m.kind == kind for m in h.marks)]

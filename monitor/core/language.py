@@ -1,0 +1,213 @@
+"""Which language a post is in, by a vote of its words; mixed where the words change sides in whole stretches.
+
+Each word is weighed by the log-odds of its trigrams, Kazakh against Russian (Latin: against English, Turkish, German,
+French), by letters only Kazakh has, and by lists of short words. langdetect, given Kazakh profiles of our own, is asked
+where the words do not decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from langdetect.detector_factory import DetectorFactory
+from langdetect.lang_detect_exception import LangDetectException
+
+from monitor.core.text import Text, cyrillic
+from monitor.core.verdict import Language
+
+_WORD = re.compile(r"[^\W\d_]+")
+_SKIPPED = re.compile(r"https?://\S{1,500}|@[\w.]{1,64}|#\w{1,64}")
+_KAZAKH = re.compile("[әіңғүұқөһ]")
+_KAZAKH_LATIN = re.compile("q(?!u)|[ǵńýūñ]|[gk]h|(?<![aeiou])y(?![aeiou])")
+_ONLY_KAZAKH = re.compile("[әғқұі]")
+_PLAIN = str.maketrans("әіңғүұқөһё", "аингуукохе")
+_CYRILLIC = re.compile("[а-яёӏ-ӿіўґєї]")
+_SENTENCE = re.compile(r"[.!?…\n;]")
+AS_CYRILLIC = 0.5
+"""What the Kazakh look of a Latin word, spelt in Cyrillic, weighs beside its own trigrams."""
+READ = 3_000
+"""Characters whose language is looked at."""
+CAP = 4.0
+"""The most that one word may weigh."""
+CHANGE, CHANGE_AT_STOP = 5.0, 2.0
+"""What it costs to change sides between two words, and at the end of a sentence."""
+STRETCH = 4.5
+"""What the words of each side must weigh in all for a text to be mixed."""
+UNLISTED = 11.0
+"""The same for stretches without a single listed word or letter of their language."""
+NAME = 0.3
+SHORT = 12
+"""Words up to which two words make a stretch; else three."""
+SHARE = 0.08
+"""The share of the words that each side must have in a long text: a name or a quotation does not make it mixed."""
+UNSURE = 0.35
+"""Weight per word below which langdetect is asked."""
+_OWN = {"kk": "kk", "kk-plain": "kk", "kk-latin": "kk_latin", "ru": "ru", "en": "en"}
+
+
+class LanguageModel:
+    """Tables of log-odds and lists of words; `profiles` are langdetect's, as JSON, ours among them."""
+
+    def __init__(self, cyrillic: Mapping[str, float], latin: Mapping[str, float], words: Mapping[str, frozenset[str]],
+                 profiles: Sequence[str]) -> None:
+        self._cyrillic, self._latin, self._words = dict(cyrillic), dict(latin), dict(words)
+        self._words["akin"] = self._words["kyrgyz"] | self._words["uzbek"]
+        self._odd = re.compile(f"[{''.join(words['letters'])}]")
+        self._detectors = DetectorFactory()
+        self._detectors.seed = 0    # langdetect draws at random; the same text must get the same answer
+        self._detectors.load_json_profile(list(profiles))
+        self.weigh = lru_cache(maxsize=60_000)(self._weigh)
+        self.weigh_latin = lru_cache(maxsize=20_000)(self._weigh_latin)
+
+    def of(self, text: Text) -> Language:
+        """The language of a text."""
+        typed = clean = text.clean[:READ]
+        clean = clean.lower()
+        if "@" in clean or "#" in clean or "://" in clean:
+            without = _SKIPPED.sub(" ", clean)
+            clean = without if _WORD.search(without) else clean
+        words: list[str] = _WORD.findall(clean)
+        if not words:
+            return "other"
+        latin = [w for w in words if w[0] < "Ѐ" and not _CYRILLIC.search(w)]
+        if 2 * len(latin) > len(words):
+            return self._of_latin(latin, clean)
+        if latin:
+            words = [w for w in words if w[0] >= "Ѐ" or _CYRILLIC.search(w)]
+        weigh = self.weigh
+        weights = [weigh(w) for w in words]
+        foreign = self._foreign(words, clean)
+        if foreign:
+            return "other"
+        total = sum(weights)
+        own = sum(bool(_ONLY_KAZAKH.search(w)) for w in words)
+        if sum(w > 1 for w in weights) > 1 and sum(w < -1 for w in weights) > 1 and self._changes(typed):
+            return "mixed"
+        if total <= 0 and own >= 2 and own * 4 >= len(words):
+            return "kk"     # foreign names weigh against it, Kazakh words carry it
+        if abs(total) < UNSURE * len(words) and len(words) >= 4:
+            asked = self._ask(clean)
+            if asked in ("ru", "other"):
+                return asked
+            if asked == "kk":
+                total = 1.0
+        if total > 0:
+            return "kk" if _KAZAKH.search(clean) else "kk_plain"
+        return "ru"
+
+    def _weigh(self, word: str) -> float:
+        """Log-odds of a Cyrillic word, Kazakh above zero."""
+        words = self._words
+        kk, ru = word in words["kk"], word in words["ru"]
+        if kk != ru:
+            return (CAP if _KAZAKH.search(word) else 2.5) if kk else -2.5
+        if kk:
+            return 0.0
+        if _ONLY_KAZAKH.search(word):
+            return CAP
+        table = self._cyrillic
+        framed = f" {word.translate(_PLAIN)} "
+        weight = sum([table.get(framed[i:i + 3], 0.0) for i in range(len(framed) - 2)])
+        if _KAZAKH.search(word):
+            weight += CAP
+        if "щ" in word or "ъ" in word or "ё" in word:
+            weight -= 2.0
+        return max(-CAP, min(CAP, weight))
+
+    def _weigh_latin(self, word: str) -> float:
+        """Log-odds of a Latin word, Kazakh above zero."""
+        words = self._words
+        kk, en = word in words["latin"], word in words["en"]
+        if kk != en:
+            return 2.5 if kk else -2.5
+        table = self._latin
+        framed = f" {word} "
+        weight = max(-CAP, min(CAP, sum([table.get(framed[i:i + 3], 0.0) for i in range(len(framed) - 2)])))
+        if _KAZAKH_LATIN.search(word):
+            weight += 2.0
+        return weight + AS_CYRILLIC * self.weigh(cyrillic(word))
+
+    def _changes(self, typed: str) -> bool:
+        """Whether the words change sides in whole stretches: the cheapest way to give each word a side (Viterbi).
+
+        A capital inside a sentence is a name, which says little of the language around it.
+        """
+        said: list[str] = []
+        weights: list[float] = []
+        costs: list[float] = []
+        at = 0
+        for m in _WORD.finditer(typed):
+            word = m[0].lower()
+            if not _CYRILLIC.search(word):
+                continue
+            stop = at == 0 or bool(_SENTENCE.search(typed[at:m.start()]))
+            said.append(word)
+            weights.append(self.weigh(word) * (NAME if not stop and m[0].istitle() else 1.0))
+            costs.append(CHANGE_AT_STOP if stop else CHANGE)
+            at = m.end()
+        kk, ru = 0.0, 0.0
+        back: list[tuple[bool, bool]] = []      # for each word: did its Kazakh and its Russian way stay on their side
+        for weight, cost in zip(weights, costs, strict=True):
+            stay_kk, stay_ru = kk >= ru - cost, ru >= kk - cost
+            back.append((stay_kk, stay_ru))
+            kk, ru = (kk if stay_kk else ru - cost) + weight, (ru if stay_ru else kk - cost) - weight
+        side = kk >= ru
+        sums, counts, sure = [0.0, 0.0], [0, 0], [0, 0]
+        for word, weight, (stay_kk, stay_ru) in zip(reversed(said), reversed(weights), reversed(back), strict=True):
+            sums[side] += weight if side else -weight
+            if abs(weight) > 1 and (weight > 0) == side:
+                counts[side] += 1
+                sure[side] += word in self._words["kk" if side else "ru"] or (side and bool(_ONLY_KAZAKH.search(word)))
+            if not (stay_kk if side else stay_ru):
+                side = not side
+        least = max(2 if len(said) < SHORT else 3, SHARE * len(said))
+        return min(sums) >= STRETCH and min(counts) >= least and (min(sure) >= 1 or min(sums) >= UNLISTED)
+
+    def _foreign(self, words: Sequence[str], clean: str) -> bool:
+        """Whether a Cyrillic text is in a language akin to Kazakh or Russian that is neither."""
+        lists = self._words
+        odd = len(self._odd.findall(clean))
+        if not odd and lists["akin"].isdisjoint(words):
+            return False
+        own = sum(1 for w in words if _ONLY_KAZAKH.search(w))
+        strange = sum(c in lists["strange"] for c in clean)
+        if strange and strange >= own:
+            return True
+        for name in ("kyrgyz", "tatar", "uzbek"):
+            said = sum(w in lists[name] for w in words)
+            if said >= 2 and said * 6 >= len(words) and own * 8 < len(words) * (3 if name == "tatar" else 1):
+                return True
+        # Kyrgyz has ң, ө, ү but none of ә, ғ, қ, ұ, і; a Kazakh text of this length always has one of those.
+        return own == 0 and odd >= 3 and len(words) >= 4
+
+    def _of_latin(self, words: Sequence[str], clean: str) -> Language:
+        lists = self._words
+        n = len(words)
+        total = sum([self.weigh_latin(w) for w in words])
+        english = sum(w in lists["en"] for w in words)
+        kazakh = sum(w in lists["latin"] for w in words)
+        for name in ("uzbek", "turkish"):
+            said = sum(w in lists[name] for w in words)
+            if said >= 2 and said > kazakh and said > english and said * 8 >= n:
+                return "other"
+        if "oʻ" in clean or "o'" in clean or "g'" in clean or "gʻ" in clean or "oʼ" in clean:
+            return "other"
+        if english > kazakh and english * (6 if total <= 0 else 3) >= n:
+            return "en"
+        if total > 0 and kazakh >= english:
+            return "kk_latin"
+        asked = self._ask(clean)
+        if asked == "kk_latin" and not kazakh and sum([self.weigh(cyrillic(w)) for w in words]) <= 0:
+            return "other"
+        return asked
+
+    def _ask(self, clean: str) -> Language:
+        """langdetect's answer, within our codes."""
+        detector = self._detectors.create()
+        detector.append(clean[:600])
+        try:
+            return _OWN.get(detector.detect(), "other")  # type: ignore[return-value]
+        except LangDetectException:
+            return "other"
