@@ -1,0 +1,1 @@
+"""What an operator edits: settings, knowledge, languages; and the code that reads them."""

@@ -1,0 +1,71 @@
+"""Secrets stand in no config: only where they lie, `{env: NAME}` or `{file: PATH}`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr
+
+from config.document import Document, Where
+
+FORM = "{env: NAME} or {file: PATH}"
+
+
+class Secrets:
+    """Replaces the references of a document by what they refer to, and remembers which could not be."""
+
+    def __init__(self, document: Document, environment: Mapping[str, str] = os.environ) -> None:
+        self._document = document
+        self._environment = environment
+        self.missing: dict[Where, str] = {}
+        """Places whose secret is not there, with what is missing."""
+
+    def resolved(self, value: Any, where: Where = ()) -> Any:
+        """`value` with every `{env: NAME}` and `{file: PATH}` in it replaced by its text."""
+        if isinstance(value, list):
+            return [self.resolved(part, (*where, i)) for i, part in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1 and next(iter(value)) in ("env", "file"):
+            (kind, name), = value.items()
+            if isinstance(name, str) and name:
+                return self._text(kind, name, where)
+        return {key: self.resolved(part, (*where, key)) for key, part in value.items()}
+
+    def _text(self, kind: str, name: str, where: Where) -> str:
+        if kind == "env":
+            found = self._environment.get(name, "")
+            if not found:
+                self.missing[where] = f"the environment variable {name} is not set; set it, or use {{file: PATH}}"
+            return found
+        path = self._document.path.parent / name
+        try:
+            found = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as e:
+            self.missing[where] = f"{path}: {getattr(e, 'strerror', None) or 'not UTF-8'}; put the secret there"
+            return ""
+        if not found:
+            self.missing[where] = f"{path} is empty; put the secret there"
+        return found
+
+
+def written_out(document: Document, model: type[BaseModel], where: Where) -> list[Where]:
+    """Notes a problem for each secret option of `model` that stands in the file as text; returns the places."""
+    value = document.at(where)
+    places: list[Where] = []
+    if not isinstance(value, dict):
+        return places
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        here = (*where, key)
+        if is_secret(field.annotation) and isinstance(value.get(key), str | int | float):
+            document.problem(here, f"a secret must not stand in this file; write {FORM}")
+            places.append(here)
+    return places
+
+
+def is_secret(annotation: Any) -> bool:
+    """Whether a field holds a secret (SecretStr, also optional)."""
+    return annotation is SecretStr or any(is_secret(part) for part in get_args(annotation))
