@@ -1,0 +1,38 @@
+"""What does not stay for ever: the text of posts that are nobody's matter, old events, what is damaged or was set aside.
+
+A row of `post` stays with its digest, so that the next poll does not bring the text back (invariant 1: recorded expiry).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+
+from monitor.store.tables import damaged, event, inbound, post, verdict
+
+NOBODYS = ("ignored", "own", "not_addressed")
+"""States in which a post's text serves no purpose after its time (Law 94-V: no longer than the purpose needs)."""
+
+EVENTS_KEPT = timedelta(days=7)
+"""A reader who was away longer loads the page anew."""
+
+CHUNK = 2000
+"""Rows in one transaction: the writer must not wait long for the clean-up."""
+
+
+def expire_texts(c: Connection, before: datetime, now: datetime) -> int:
+    """Empty the text of up to CHUNK posts collected before `before` that are nobody's matter. Returns how many."""
+    ids = list(c.execute(select(post.c.id).join(verdict, verdict.c.post_id == post.c.id).where(
+        post.c.collected_at < before, post.c.expired_at.is_(None), verdict.c.state.in_(NOBODYS)).limit(CHUNK)).scalars())
+    if ids:
+        c.execute(update(post).where(post.c.id.in_(ids)).values(
+            text="", author_display="", url="", extra=None, raw=None, in_reply_to_account=None, expired_at=now))
+        c.execute(update(verdict).where(verdict.c.post_id.in_(ids)).values(location_text=None, detail=None))
+    return len(ids)
+
+
+def prune(c: Connection, now: datetime) -> None:
+    """Drop events nobody can resume from, damaged payloads and messages to the bots that could not be handled, after a week."""
+    for table in (event, damaged, inbound):
+        c.execute(delete(table).where(table.c.at < now - EVENTS_KEPT))

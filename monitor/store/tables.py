@@ -1,0 +1,181 @@
+"""Tables of what was collected and how it was judged. Those of tickets and people stand in `ticketing.tables`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from monitor.store.columns import Id, Json, Utc
+
+metadata = MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s",
+})
+
+# Every revision of every fetched post; a row is only ever added (invariant 1).
+post = Table(
+    "post", metadata,
+    Column("id", Id, primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("native_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),       # of the content: a repeat has the digest of the last revision
+    Column("source", Text, nullable=False),
+    Column("home", Text),                                    # KATO code of the source's unit, where configured
+    Column("url", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False),
+    Column("published_at", Utc, nullable=False),
+    Column("collected_at", Utc, nullable=False),
+    Column("edited_at", Utc),
+    Column("deleted_at", Utc),
+    Column("author_key", Text, nullable=False, server_default=""),   # keyed hash, never the network's id
+    Column("author_display", Text, nullable=False, server_default=""),
+    Column("in_reply_to", Text),
+    Column("in_reply_to_account", Text),
+    Column("extra", Json),                                   # mentions, hashtags, links, media, repost_of: only those present
+    Column("raw", Json),                                     # erasable; kept only where a source asks for it
+    Column("expired_at", Utc),                               # when the text of a post that is nobody's matter was emptied
+    UniqueConstraint("network", "native_id", "revision"),
+)
+
+# Posts stored but not yet judged: the pipeline's memory of how far it got.
+unjudged = Table("unjudged", metadata, Column("post_id", Id, ForeignKey("post.id"), primary_key=True, autoincrement=False))
+
+verdict = Table(
+    "verdict", metadata,
+    Column("post_id", Id, ForeignKey("post.id"), primary_key=True, autoincrement=False),
+    Column("judged_at", Utc, nullable=False),
+    Column("ruleset", Text, nullable=False),
+    Column("decision", Text, nullable=False),                # register, triage, ignore: what detection said
+    Column("state", Text, nullable=False),                   # ticket, attached, revision, triage, ignored, not_addressed, own, duplicate: what came of it
+    Column("addressed", Boolean, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("akimat", Text),
+    Column("kind", Text),
+    Column("topic", Text),
+    Column("language", Text, nullable=False),
+    Column("urgency", Text),
+    Column("location_text", Text),
+    Column("detail", Json),                                  # candidates, also, pii spans, reasons: only those present
+    Index("ix_verdict_shown", "post_id", sqlite_where=text("state not in ('ignored', 'own')"),
+          postgresql_where=text("state not in ('ignored', 'own')")),
+    Index("ix_verdict_triage", "post_id", sqlite_where=text("state = 'triage'"), postgresql_where=text("state = 'triage'")),
+)
+
+# What a person said of a verdict: labelled data for learning, and the undo of it. Append-only; undone, not deleted.
+correction = Table(
+    "correction", metadata,
+    Column("id", Id, primary_key=True),
+    Column("post_id", Id, ForeignKey("post.id"), nullable=False, index=True),
+    Column("at", Utc, nullable=False),
+    Column("by", Integer, nullable=False),                   # account.id
+    Column("action", Text, nullable=False),                  # take, not_addressed, other_akimat
+    Column("akimat", Text),
+    Column("before_state", Text, nullable=False),            # verdict.state to go back to
+    Column("before_akimat", Text),
+    Column("undone_at", Utc),
+    Column("undone_by", Integer),
+)
+
+source = Table(
+    "source", metadata,
+    Column("name", Text, primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("cursor", Json, nullable=False),
+    Column("state", Text, nullable=False),                   # new, up, down, waiting, refused, damaged, off
+    Column("reason", Text),                                  # one line, no secret
+    Column("last_ok_at", Utc),
+    Column("last_try_at", Utc),
+    Column("last_post_at", Utc),
+    Column("next_poll_at", Utc),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("posts", Integer, nullable=False, server_default="0"),
+)
+
+# Times in which a source was not heard: shown where its posts would be.
+hole = Table(
+    "hole", metadata,
+    Column("id", Id, primary_key=True),
+    Column("source", Text, nullable=False, index=True),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc),                                    # null while it lasts
+    Column("reason", Text, nullable=False),
+)
+
+# A payload that a connector could not read, kept aside for the operator (BadPayload). One per source and digest.
+damaged = Table(
+    "damaged", metadata,
+    Column("id", Id, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),          # first 1 MiB
+    UniqueConstraint("source", "digest"),
+)
+
+# Messages for our bots, stored by the one poller before its offset is confirmed, deleted when handled.
+inbound = Table(
+    "inbound", metadata,
+    Column("id", Id, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reason", Text),
+    UniqueConstraint("source", "key"),
+)
+
+# What the live feed tells its readers, written in the transaction that made it true. Ids are the SSE event ids.
+event = Table(
+    "event", metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("kind", Text, nullable=False),                    # post, ticket, source
+    Column("ref", Text, nullable=False),                     # post.id, ticket.number, source.name
+    sqlite_autoincrement=True,
+)
+
+# What the surge detector last said of each surge; read by people only, never by what numbers, dates or routes a ticket.
+surge = Table(
+    "surge", metadata,
+    Column("id", Text, primary_key=True),
+    Column("akimat", Text),
+    Column("topic", Text),
+    Column("verdict", Text, nullable=False),                 # organic, organised, inconclusive, coordinated
+    Column("score", Float, nullable=False),
+    Column("detected_at", Utc, nullable=False),
+    Column("window_start", Utc, nullable=False),
+    Column("window_end", Utc, nullable=False),
+    Column("authors", Integer, nullable=False),
+    Column("detail", Json, nullable=False),                  # signals, counter-evidence, explanations; no list of authors
+)
+
+# Decisions on surges: a journal of its own, chained like the register but apart from it.
+decision = Table(
+    "decision", metadata,
+    Column("id", Id, primary_key=True),
+    Column("surge", Text, nullable=False, index=True),
+    Column("at", Text, nullable=False),
+    Column("by", Integer, nullable=False),
+    Column("what", Text, nullable=False),                    # confirm, dismiss, watch, note
+    Column("note", Text, nullable=False, server_default=""),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# Values the program keeps for itself: the key of the author hash and when it was made.
+keep = Table("keep", metadata, Column("name", Text, primary_key=True), Column("value", Json, nullable=False))

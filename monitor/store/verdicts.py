@@ -1,0 +1,103 @@
+"""Queries of what waits to be judged, and of verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from monitor.core.post import Author, Post
+from monitor.core.verdict import Reason, Span, Verdict
+from monitor.store.tables import event, post, unjudged, verdict
+
+_POST = (post.c.id, post.c.network, post.c.native_id, post.c.revision, post.c.source, post.c.home, post.c.url, post.c.text,
+         post.c.published_at, post.c.collected_at, post.c.edited_at, post.c.deleted_at, post.c.author_key,
+         post.c.author_display, post.c.in_reply_to, post.c.in_reply_to_account, post.c.extra)
+
+SHOWN = frozenset({"ticket", "attached", "revision", "triage", "elsewhere"})
+"""States that the live feed is told of."""
+
+
+def waiting(c: Connection, limit: int, after: int = 0) -> list[tuple[int, Post]]:
+    """The next posts that were stored but not judged, oldest first."""
+    rows = c.execute(select(*_POST).join(unjudged, unjudged.c.post_id == post.c.id).where(post.c.id > after)
+                     .order_by(post.c.id).limit(limit))
+    return [(row.id, as_post(row)) for row in rows]
+
+
+def claim(c: Connection, ids: Sequence[int]) -> set[int]:
+    """Take posts off the queue; returns those that nobody else has taken."""
+    if not ids:
+        return set()
+    return set(c.execute(delete(unjudged).where(unjudged.c.post_id.in_(ids)).returning(unjudged.c.post_id)).scalars())
+
+
+def insert_verdicts(c: Connection, judged: Sequence[tuple[int, Verdict]], states: Mapping[int, str], now: datetime) -> None:
+    """Write verdicts with the state that came of each, and tell the live feed of those that it shows."""
+    if not judged:
+        return
+    c.execute(insert(verdict), [{
+        "post_id": id_, "judged_at": now, "ruleset": v.ruleset, "decision": v.decision, "state": states[id_],
+        "addressed": v.addressed, "score": v.score, "akimat": v.akimat, "kind": v.kind, "topic": v.topic,
+        "language": v.language, "urgency": v.urgency, "location_text": v.location_text, "detail": _detail(v)}
+        for id_, v in judged])
+    shown = [{"at": now, "kind": "post", "ref": str(id_)} for id_, _v in judged if states[id_] in SHOWN]
+    if shown:
+        c.execute(insert(event), shown)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPost:
+    """A stored post with its verdict and the state that came of it."""
+
+    post: Post
+    verdict: Verdict
+    state: str
+
+
+def judged_post(c: Connection, post_id: int) -> JudgedPost | None:
+    """The stored post with its verdict; None where there is none."""
+    row = c.execute(select(*_POST).where(post.c.id == post_id)).one_or_none()
+    said = c.execute(select(verdict).where(verdict.c.post_id == post_id)).one_or_none()
+    if row is None or said is None:
+        return None
+    return JudgedPost(as_post(row), as_verdict(said), said.state)
+
+
+def as_post(row: Any) -> Post:
+    """A row of table `post` as the value that a connector made, with the author's keyed hash for a key."""
+    extra = row.extra or {}
+    return Post(
+        network=row.network, source=row.source, native_id=row.native_id, text=row.text, published_at=row.published_at,
+        url=row.url, revision=row.revision, collected_at=row.collected_at, edited_at=row.edited_at,
+        deleted_at=row.deleted_at, author=Author(row.author_key, row.author_display), in_reply_to=row.in_reply_to,
+        in_reply_to_account=row.in_reply_to_account, mentions=tuple(extra.get("mentions", ())),
+        hashtags=tuple(extra.get("hashtags", ())), links=tuple(extra.get("links", ())),
+        media=tuple(extra.get("media", ())), repost_of=extra.get("repost_of"), home=row.home)
+
+
+def as_verdict(row: Any) -> Verdict:
+    """A row of table `verdict` as the value that the judge made."""
+    d = row.detail or {}
+    return Verdict(
+        addressed=row.addressed, score=row.score, decision=row.decision, language=row.language, akimat=row.akimat,
+        candidates=tuple(d.get("candidates", ())), also=tuple(d.get("also", ())), kind=row.kind, topic=row.topic,
+        urgency=row.urgency, location_text=row.location_text, pii=tuple(Span(*s) for s in d.get("pii", ())),
+        reasons=tuple(Reason(*r) for r in d.get("reasons", ())), ruleset=row.ruleset)
+
+
+def _detail(v: Verdict) -> dict[str, Any] | None:
+    d: dict[str, Any] = {}
+    if v.candidates:
+        d["candidates"] = list(v.candidates)
+    if v.also:
+        d["also"] = list(v.also)
+    if v.pii:
+        d["pii"] = [[s.kind, s.start, s.end] for s in v.pii]
+    # Of a post that nobody addressed to anybody, the reasons would say only what is not there.
+    if v.reasons and v.decision != "ignore":
+        d["reasons"] = [[r.rule, r.start, r.end, r.weight, r.text] for r in v.reasons]
+    return d or None
