@@ -1,0 +1,61 @@
+"""The four ways asking a network can fail, named by what to do next. Anything else propagates: it is our bug.
+
+    SourceError
+    ├── AuthError      stop asking, tell the operator
+    ├── RateLimited    wait `retry_after` seconds, to the second
+    ├── Transient      back off and try again
+    └── BadPayload     keep the cursor, keep the payload aside, tell the operator
+
+`error_for` is the one table from a status (of HTTP, or of an error inside a body with HTTP 200) to one of them.
+"""
+
+from __future__ import annotations
+
+
+class SourceError(Exception):
+    """Asking a source failed; the message is one line for the operator and holds no secret."""
+
+    def __init__(self, message: str, payload: bytes = b"") -> None:
+        super().__init__(message)
+        self.payload = payload
+        """What the network answered, where it did: connectors read documented error bodies from it."""
+
+
+class AuthError(SourceError):
+    """The network refuses us (401, 403, a revoked token): asking again cannot help."""
+
+
+class RateLimited(SourceError):
+    """The network told us to wait."""
+
+    def __init__(self, message: str, retry_after: float, payload: bytes = b"") -> None:
+        super().__init__(message, payload)
+        self.retry_after = retry_after
+        """Seconds from now, as the network said."""
+
+
+class Transient(SourceError):
+    """Time-outs, resets, 5xx: the same request may work later."""
+
+
+class BadPayload(SourceError):
+    """The answer is not what the network documents (damaged feed, changed page layout)."""
+
+
+UNSAID = 60.0
+"""Seconds to wait where a network limits us without saying for how long."""
+
+_REFUSED = {401, 402, 403, 407, 451}
+_PASSING = {408, 409, 421, 423, 424, 425}
+
+
+def error_for(status: int, message: str, retry_after: float | None = None, payload: bytes = b"") -> SourceError:
+    """The error that a status stands for (RFC 9110). 404, 410 and other 4xx say that the address or our request is
+    not what the network documents: the operator is told and it is tried again, for a site under repair comes back."""
+    if status == 429 or (status >= 500 and retry_after is not None):  # 503 with Retry-After: RFC 9110, 10.2.3
+        return RateLimited(message, UNSAID if retry_after is None else retry_after, payload)
+    if status in _REFUSED:
+        return AuthError(message, payload)
+    if status in _PASSING or status >= 500:
+        return Transient(message, payload)
+    return BadPayload(message, payload)

@@ -1,0 +1,258 @@
+"""One source for ever: when to ask, what a failure means, where the cursor stands, one line down and one line back.
+
+Connectors raise the four errors; everything that follows from them is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from connectors.base import Batch, Connector, Http
+from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
+from monitor.core.post import Post
+from monitor.core.row import UNKNOWN_TIME
+from monitor.http import scrubbed
+from monitor.store.engine import Database
+from monitor.store.posts import Stored
+from monitor.store.sources import REFUSALS, Outcome, SourceState, load_source, open_hole, record_failure, store_batch
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+LONGEST_BACKOFF = 900.0
+"""Seconds between polls of a source that is down, at most."""
+SHORTEST_WAIT = 0.25
+"""Seconds between two polls that brought nothing, at least."""
+BELL_GAP = 2.0
+"""Seconds between polls that a doorbell causes, at least (STYLE.md)."""
+QUIET_WRITE = 10.0
+"""Seconds in which a poll that brought nothing new is not written down again."""
+
+
+class Source(Protocol):
+    """What the config says of a source (`config.settings.Source`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def network(self) -> str: ...
+    @property
+    def home(self) -> str | None: ...
+    @property
+    def every(self) -> float | None: ...
+    @property
+    def keep_raw(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time for the collector: the wall for what is written down, the monotonic one for waiting (it never jumps)."""
+
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[float, float], float] = random.uniform
+
+
+class Collector:
+    """Drives one connector for ever. Ends only where the network refuses us, or when it is cancelled."""
+
+    def __init__(self, db: Database, source: Source, connector: Connector, http: Http, *, clock: Clock | None = None,
+                 on_stored: Callable[[Stored], None] | None = None, secrets: Sequence[str] = ()) -> None:
+        self.source = source
+        self.every = source.every if source.every is not None else connector.poll_every
+        self._db = db
+        self._connector = connector
+        self._http = http
+        self._clock = clock or Clock()
+        self._on_stored = on_stored
+        self._secrets = tuple(secrets)
+        self._known: SourceState | None = None
+        self._down_since: float | None = None
+        self._state = "new"
+        self._failures = 0
+        self._written = float("-inf")
+        self._log = log.bind(source=source.name, network=source.network)
+
+    async def run(self) -> None:
+        """Poll until the network refuses us (AuthError); then end: a new config makes a new collector."""
+        known = await self._start()
+        await self._clock.sleep(self._left(known))
+        while True:
+            wait = await self.once()
+            if wait is None:
+                return
+            await self._pause(wait)
+
+    async def once(self) -> float | None:
+        """One poll with everything that follows from it. Seconds until the next one; None where there is none."""
+        known = self._known or await self._start()
+        began = self._clock.monotonic()
+        try:
+            batch = await self._connector.poll(self._http, known.cursor)
+        except AuthError as e:
+            await self._failed("refused", e, None)
+            return None
+        except RateLimited as e:
+            wait: float = e.retry_after
+            await self._failed("waiting", e, wait)
+        except BadPayload as e:
+            wait = max(self.every, self._backoff())
+            await self._failed("damaged", e, wait)
+        except Transient as e:
+            wait = self._backoff()
+            await self._failed("down", e, wait)
+        except Exception as e:
+            # Our own bug in one connector: the others go on, and the traceback says where it is.
+            wait = max(self.every, self._backoff())
+            trace = scrubbed("".join(traceback.format_exception(e)), self._secrets)
+            self._log.error("a connector failed in a way that is a bug of ours", traceback=trace)
+            await self._failed("down", Transient(f"bug: {type(e).__name__}"), wait)
+        else:
+            wait = await self._succeeded(known, batch, began)
+        return wait
+
+    async def _start(self) -> SourceState:
+        """The source as the last run left it. Where we were not running for long, that is a hole."""
+        known = await self._kept(partial(load_source, name=self.source.name, network=self.source.network))
+        now = self._clock.now()
+        silence = timedelta(seconds=max(3 * self.every, 120.0))
+        if known.state == "up" and known.last_ok_at is not None and now - known.last_ok_at > silence:
+            await self._kept(partial(open_hole, name=self.source.name, since=known.last_ok_at,
+                                     reason="Qulaq was not running"))
+        self._known, self._state, self._failures = known, known.state, known.failures
+        if known.state in ("refused", "off"):  # we were started again: the operator changed something
+            self._state, self._failures = "new", 0
+        return known
+
+    def _left(self, known: SourceState) -> float:
+        """Seconds of an earlier run's wait that are left. A wait longer than any that we set means that the clock was
+        wrong then."""
+        if known.next_poll_at is None or known.state == "refused":
+            return 0.0
+        left = (known.next_poll_at - self._clock.now()).total_seconds()
+        longest = 86400.0 if known.state == "waiting" else max(self.every, LONGEST_BACKOFF)
+        return left if 0.0 < left <= longest else 0.0
+
+    async def _succeeded(self, known: SourceState, batch: Batch, began: float) -> float:
+        posts = self._stamped(batch)
+        moved = dict(batch.cursor) != dict(known.cursor)
+        news = bool(posts or batch.inbound or batch.damaged) or moved
+        elapsed = self._clock.monotonic() - began
+        again = batch.more and moved
+        wait = 0.0 if again else max(self.every - elapsed, 0.0 if news else min(SHORTEST_WAIT, self.every))
+        back = self._state != "up"
+        if news or back or self._clock.monotonic() - self._written > QUIET_WRITE:
+            now = self._clock.now()
+            outcome = Outcome("up", now, now + timedelta(seconds=wait))
+            store = partial(
+                store_batch, name=self.source.name, posts=posts, cursor=batch.cursor, outcome=outcome,
+                messages=[(one.key, one.payload) for one in batch.inbound],
+                unreadable=[(scrubbed(one.reason, self._secrets), one.payload) for one in batch.damaged])
+            try:
+                stored = await self._kept(store)
+            except REFUSALS as e:
+                self._log.error("the database refuses a post; it is kept aside, the others are stored", reason=_line(e))
+                stored = await self._kept(partial(store, apart=True))
+            self._written = self._clock.monotonic()
+            self._known = replace(known, cursor=batch.cursor)
+            for item in batch.damaged:
+                self._log.warning("unreadable, kept aside", reason=scrubbed(item.reason, self._secrets))
+            if stored.ids and self._on_stored is not None:
+                self._on_stored(stored)
+        if back and self._state != "new":
+            lasted = self._clock.monotonic() - self._down_since if self._down_since is not None else None
+            self._log.info("source is back", after_seconds=None if lasted is None else round(lasted))
+        self._state, self._failures, self._down_since = "up", 0, None
+        return wait
+
+    async def _failed(self, state: str, error: SourceError, wait: float | None) -> None:
+        """Write a failure down; say it once per outage, and again only when its kind changes."""
+        now = self._clock.now()
+        self._failures += 1
+        reason = scrubbed(str(error), self._secrets)
+        if self._state != state:
+            what = {"refused": "source refuses us; stopped until the config is loaded anew", "waiting": "source limits us",
+                    "damaged": "source sends what cannot be read", "down": "source is down"}[state]
+            self._log.warning(what, reason=reason, retry_in=None if wait is None else round(wait, 1))
+        if self._down_since is None:
+            self._down_since = self._clock.monotonic()
+        self._state = state
+        next_poll_at = None if wait is None else now + timedelta(seconds=wait)
+        await self._kept(partial(record_failure, name=self.source.name,
+                                 outcome=Outcome(state, now, next_poll_at, self._failures, reason),
+                                 payload=error.payload if isinstance(error, BadPayload) else b""))
+
+    def _stamped(self, batch: Batch) -> list[Post]:
+        """The posts with what only the collector knows: the source's unit, and a time for those without one."""
+        now = self._clock.now()
+        return [replace(post, source=self.source.name, home=post.home or self.source.home,
+                        published_at=now if post.published_at == UNKNOWN_TIME else post.published_at,
+                        raw=post.raw if self.source.keep_raw else None) for post in batch.posts]
+
+    def _backoff(self) -> float:
+        """Full jitter: anything up to a bound that doubles, so that sources that failed together don't return together.
+        https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
+        bound = min(LONGEST_BACKOFF, max(1.0, min(self.every, 60.0)) * 2.0 ** min(self._failures, 10))
+        return max(0.5, self._clock.jitter(0.0, bound))
+
+    async def _kept(self, function: Callable[[Connection], T]) -> T:
+        """Write to the database, however long it refuses (locked, disk full, gone): what was polled waits in memory, and
+        the cursor has not moved, so nothing is lost. One line when it begins and one when it is over."""
+        tries = 0
+        while True:
+            try:
+                result = await self._db.write(function)
+            except (OperationalError, InterfaceError, PoolTimeout, DBAPIError) as e:
+                if not _passing(e):
+                    raise
+                if tries == 0:
+                    self._log.error("the database refuses to write; what came waits and is not lost", reason=_line(e))
+                await self._clock.sleep(max(0.5, self._clock.jitter(0.0, min(30.0, 2.0 ** min(tries, 5)))))
+                tries += 1
+            else:
+                if tries:
+                    self._log.info("the database writes again", tries=tries)
+                return result
+
+    async def _pause(self, wait: float) -> None:
+        """Wait, or until the network rings: a ring only ends the wait, the posts come through `poll`."""
+        doorbell = getattr(self._connector, "doorbell", None)
+        if doorbell is None or wait <= BELL_GAP or self._state != "up":
+            await self._clock.sleep(wait)
+            return
+        await self._clock.sleep(BELL_GAP)
+        bell = asyncio.ensure_future(doorbell())
+        timer = asyncio.ensure_future(self._clock.sleep(wait - BELL_GAP))
+        try:
+            done, _ = await asyncio.wait({bell, timer}, return_when=asyncio.FIRST_COMPLETED)
+            if bell in done and bell.exception() is not None:
+                await timer  # a broken bell is no outage: the next poll will tell
+        finally:
+            for task in (bell, timer):
+                task.cancel()
+            await asyncio.gather(bell, timer, return_exceptions=True)
+
+
+def _passing(error: Exception) -> bool:
+    """Whether the database may take the same write later: it is locked, full, restarting; not: it is wrong."""
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def _line(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]

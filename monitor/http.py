@@ -1,0 +1,145 @@
+"""The one way out to the networks: asks over HTTP, reads to the end, turns every failure into one of the four errors.
+
+It keeps no cookies, uses no proxy, follows few redirects and only to http and https, and lets no secret into an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import yarl
+
+from connectors.base import Response
+from connectors.errors import BadPayload, Transient, error_for
+
+MAX_BODY = 20 * 1024 * 1024
+"""Bytes of one answer, after decompression; a feed of 10 MB must still fit."""
+MAX_REDIRECTS = 5
+TIMEOUT = 30.0
+AGENT = "Qulaq/0.1 (monitor of public posts)"
+_LONGEST_WAIT = 30 * 86400.0
+
+# What in an address may let someone in: user:password@, the token of the Telegram Bot API, tokens in the query.
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_BOT_TOKEN = re.compile(r"\b(?:bot)?\d{5,}:[A-Za-z0-9_-]{20,}|/bot[^/\s]+")
+_QUERY = re.compile(r"(?i)([?&;](?:[a-z_]*(?:token|key|secret|password|passwd|auth|sig|signature))=)[^&;\s'\")]+")
+
+
+def scrubbed(text: str, secrets: Sequence[str] = ()) -> str:
+    """`text` without `secrets` and without what looks like one in an address."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "***").replace(str(yarl.URL.build(path=f"/{secret}"))[1:], "***")
+    return _QUERY.sub(r"\1***", _BOT_TOKEN.sub("/bot***", _USERINFO.sub("***@", text)))
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait as `Retry-After` says (RFC 9110, 10.2.3); a date counts from the server's own clock if sent."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        if re.fullmatch(r"\d{1,12}(\.\d+)?", value):
+            seconds = float(value)
+        else:
+            sent = headers.get("date")
+            seconds = (_date(value) - (_date(sent) if sent else now)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+def _date(value: str) -> datetime:
+    parsed = parsedate_to_datetime(value)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class WebHttp:
+    """`connectors.base.Http` over aiohttp; one for the whole program, closed with it."""
+
+    def __init__(self, *, timeout: float = TIMEOUT, max_body: int = MAX_BODY, secrets: Sequence[str] = ()) -> None:
+        self._timeout = timeout
+        self._max_body = max_body
+        self._secrets = tuple(secrets)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                        trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None,
+                  params: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
+        """Read an address."""
+        return await self._ask("GET", url, timeout, headers=headers, params=params, max_redirects=MAX_REDIRECTS)
+
+    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | None = None,
+                   headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
+        """Send JSON or a form. No redirects: what was sent is meant for this address alone."""
+        return await self._ask("POST", url, timeout, headers=headers, json=json, data=data, allow_redirects=False)
+
+    async def _ask(self, method: str, url: str, timeout: float | None, **asked: Any) -> Response:
+        where = scrubbed(url, self._secrets)
+        try:
+            answer = await self._read(method, url, timeout, **asked)
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects, ValueError) as e:
+            # `from None` here and below: the original error may quote the address with its secrets.
+            raise BadPayload(f"{where}: {_why(e)}; check the address") from None
+        except TimeoutError:
+            raise Transient(f"{where}: no answer within {timeout or self._timeout:g} s") from None
+        except (aiohttp.ClientError, OSError) as e:
+            raise Transient(f"{where}: {scrubbed(_why(e), self._secrets)}") from None
+        if answer.status == 304 or 200 <= answer.status < 300:
+            return answer
+        wait = retry_after(answer.headers, datetime.now(UTC))
+        raise error_for(answer.status, f"{where}: HTTP {answer.status}{_said(answer)}", wait, answer.body)
+
+    async def _read(self, method: str, url: str, timeout: float | None, **asked: Any) -> Response:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
+                                                  headers={"User-Agent": AGENT})
+        limit = aiohttp.ClientTimeout(total=timeout or self._timeout, sock_connect=10)
+        async with self._session.request(method, url, timeout=limit, **asked) as answer:
+            body = bytearray()
+            async for chunk in answer.content.iter_chunked(65536):
+                body += chunk
+                if len(body) > self._max_body:
+                    raise BadPayload(f"{scrubbed(url, self._secrets)}: an answer of more than "
+                                     f"{self._max_body // 1024 // 1024} MiB", bytes(body[:65536]))
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.status, headers, bytes(body), str(answer.url))
+
+
+def _why(error: BaseException) -> str:
+    """One line that names a failure of the connection."""
+    if isinstance(error, aiohttp.NonHttpUrlRedirectClientError):
+        return "leads out of the web"
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
+        return "not a web address that can be asked"
+    if isinstance(error, aiohttp.TooManyRedirects):
+        return "redirected in circles"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer was cut off"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection"
+    words = str(error).strip().splitlines()
+    return words[0] if words else type(error).__name__
+
+
+def _said(answer: Response) -> str:
+    """The network's own words of an error, where they are short JSON (`description`: Bot API; `error`: Mastodon)."""
+    found = re.search(rb'"(?:description|error|message)"\s*:\s*"([^"\\]{1,200})"', answer.body[:4096])
+    return f": {found[1].decode('utf-8', 'replace')}" if found else ""
