@@ -1,0 +1,48 @@
+"""What a button carries. All a press needs lies in it, so that it works after any restart. Pure.
+
+Telegram allows 64 bytes: https://core.telegram.org/bots/api#inlinekeyboardbutton; a ticket goes by its id, not its number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Action = Literal["accept", "not_ours", "redirect", "type", "back", "next", "show", "language"]
+
+_LETTERS: dict[str, Action] = {"a": "accept", "x": "not_ours", "r": "redirect", "t": "type", "b": "back", "n": "next",
+                               "s": "show", "l": "language"}
+_OF = {action: letter for letter, action in _LETTERS.items()}
+_FORM = re.compile(r"([axrtbnsl])(?::(\d{1,19}))?(?::([0-9a-z]{1,20}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button's meaning: what to do, with which ticket (id), and the akimat or language chosen."""
+
+    action: Action
+    ticket: int = 0
+    choice: str = ""
+
+    def __str__(self) -> str:
+        return f"{_OF[self.action]}:{self.ticket}:{self.choice}".rstrip(":")
+
+
+def pressed(data: str) -> Press | None:
+    """The meaning of a button's data; None for what is not ours."""
+    found = _FORM.fullmatch(data)
+    if found is None:
+        return None
+    return Press(_LETTERS[found[1]], int(found[2] or 0), found[3] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button as it is shown."""
+
+    text: str
+    press: Press
+
+
+Rows = tuple[tuple[Button, ...], ...]

@@ -1,0 +1,244 @@
+"""The text of a message to staff, in the reader's language, as HTML for Telegram. Pure.
+
+Everything that came from outside passes through `mask`; every field has a bound, so that no post makes a message longer
+than Telegram takes (4,096 characters, https://core.telegram.org/bots/api#sendmessage).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from urllib.parse import quote
+
+from babel.dates import format_date
+
+from config.languages import N_, language
+from config.timezone import ALMATY
+from monitor.core.verdict import Span
+from ticketing import ticket as rules
+from ticketing.notify.buttons import Button, Press, Rows
+from ticketing.notify.mask import Privacy, clean, masked, shortened, shown
+
+READ = 4000
+"""Characters of a post that are looked at for its excerpt."""
+
+EXCERPT, EXCERPT_LINES, PLACE, NAME = 700, 12, 200, 160
+
+WAITING = frozenset({"registered", "assigned"})
+"""States in which somebody must still say: mine, or not ours."""
+
+_KINDS = {"complaint": N_("complaint"), "application": N_("application"), "proposal": N_("proposal"),
+          "message": N_("notice"), "response": N_("feedback"), "inquiry": N_("inquiry")}
+
+_HEADINGS = {"new_ticket": N_("New card"), "readdressed": N_("The card has moved to another akimat"),
+             "proposal": N_("The author changed the post: check the addressee")}
+
+_STATES = {
+    "answered": N_("Answered"), "closed": N_("Closed"), "merged": N_("Joined with another card"),
+    "not_examined": N_("Left without examination"), "void": N_("Taken out: not addressed to an akimat"),
+}
+
+class Names(Protocol):
+    """What codes are called; a code nobody knows is called by itself."""
+
+    def akimat(self, code: str, language: str) -> str: ...
+
+    def topic(self, code: str, language: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who reads."""
+
+    id: int
+    name: str
+    language: str
+    role: str
+    office: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a message may say of one ticket: codes, moments, and the words of its post."""
+
+    id: int
+    number: str
+    status: str
+    office: str
+    akimat: str
+    topic: str
+    kind: str
+    urgency: str
+    due_first: datetime
+    location: str | None = None
+    responsible: int | None = None
+    responsible_name: str = ""
+    reacted_at: datetime | None = None
+    moved_to: str | None = None
+    """The akimat it was redirected to, or is proposed to go to."""
+    text: str = ""
+    pii: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A ticket in a message, and what the message is about it (`delivery.kind`)."""
+
+    facts: Facts
+    kind: str = "new_ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What goes to one address at one time: a ticket or a few, or the digest of a backlog with its most pressing few."""
+
+    person: Person
+    address: int
+    deliveries: tuple[int, ...]
+    attempts: int
+    items: tuple[Item, ...]
+    digest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text in Telegram's HTML and the buttons under it."""
+
+    html: str
+    rows: Rows = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is the same for all messages: names, where the pages are, how much each office lets out."""
+
+    names: Names
+    public_url: str = ""
+    privacy: Mapping[str, Privacy] | None = None
+    default_privacy: Privacy = "masked"
+
+    def message(self, letter: Letter, now: datetime) -> Message:
+        """The message for a letter."""
+        return self.digest(letter, now) if letter.digest else self.cards(letter.items, letter.person, now)
+
+    def cards(self, items: Sequence[Item], person: Person, now: datetime, instead: Mapping[int, Rows] | None = None) -> Message:
+        """A few tickets, most pressing first; each with buttons while it waits for this reader, with its outcome after.
+
+        `instead` has other buttons for some of the tickets, by id.
+        """
+        parts: list[str] = []
+        rows: list[tuple[Button, ...]] = []
+        for item in sorted(items, key=lambda i: (i.facts.urgency != "urgent", i.facts.due_first, i.facts.id)):
+            parts.append(self._card(item, person, now, len(items)))
+            if not self.outcome(item.facts, person, now):
+                rows += (instead or {}).get(item.facts.id) or offered(item.facts, person.language, len(items) > 1)
+        return Message("\n\n".join(parts), tuple(rows))
+
+    def _card(self, item: Item, person: Person, now: datetime, among: int) -> str:
+        """The text of one ticket; its fields are the shorter, the more tickets share the message."""
+        facts, tongue = item.facts, person.language
+        _ = language(tongue).gettext
+        privacy = (self.privacy or {}).get(facts.office, self.default_privacy)
+        outcome = self.outcome(facts, person, now)
+        heading = _(_HEADINGS.get(item.kind.partition(":")[0], N_("News of a card")))
+        lines = [] if outcome else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
+        lines += [f"<b>{self._link(facts.number)}</b>",
+                  f"{_text(self.names.topic(facts.topic, tongue), among)} · {_(_KINDS.get(facts.kind, facts.kind))}"]
+        if facts.location:
+            place = masked(facts.location[:READ], _inside(facts), "masked" if privacy == "none" else privacy)
+            lines.append(_("Place: %s") % shown(shortened(place, PLACE // among, 1), _))
+        lines.append(_("Akimat: %s") % _text(self.names.akimat(facts.akimat, tongue), among))
+        if item.kind.startswith("proposal") and facts.moved_to and facts.status in rules.OPEN:
+            lines.append(_("The post now names: %s") % _text(self.names.akimat(facts.moved_to, tongue), among))
+        lines.append(_("First reaction: %s") % by_when(facts.due_first, now, tongue))
+        if facts.text and privacy != "none":
+            text = facts.text if len(facts.text) <= READ else facts.text[:READ].rsplit(None, 1)[0]
+            words = shortened(masked(text, facts.pii, privacy), EXCERPT // among, EXCERPT_LINES // among)
+            if words:
+                lines.append(f"<blockquote>{shown(words, _)}</blockquote>")
+        if outcome:
+            lines.append(f"<b>{outcome}</b>")
+        return "\n".join(lines)
+
+    def outcome(self, facts: Facts, person: Person, now: datetime) -> str:
+        """Why there is nothing to press any more, as HTML; empty while the card waits for this reader."""
+        _ = language(person.language).gettext
+        name = _text(facts.responsible_name)
+        if facts.status == "accepted":
+            if not facts.reacted_at:
+                return "✅ " + _("Accepted: %s") % name
+            return "✅ " + _("Accepted: %(name)s, %(when)s") % {
+                "name": name, "when": clock(facts.reacted_at, now, person.language)}
+        if facts.status == "redirected":
+            where = _text(self.names.akimat(facts.moved_to, person.language)) if facts.moved_to else "…"
+            return "↪️ " + _("Redirected: %s") % where
+        if facts.status in WAITING:
+            if facts.responsible is None or facts.responsible == person.id:
+                return ""
+            return "👤 " + _("Responsible: %s") % name
+        return _(_STATES.get(facts.status, facts.status))
+
+    def digest(self, letter: Letter, now: datetime) -> Message:
+        """A backlog as one message: how many, and the few that press most."""
+        _ = language(letter.person.language).gettext
+        lines = [f"<b>{_('Cards waiting for you: %d') % len(letter.deliveries)}</b>", _("Most pressing first:")]
+        lines += [self.line(item.facts, letter.person.language, now) for item in letter.items]
+        if self.public_url:
+            lines.append(f'<a href="{html.escape(self.public_url.rstrip("/"))}/tickets">{_("All cards")}</a>')
+        return Message("\n".join(lines), ((Button(_("Show one by one"), Press("next")),),))
+
+    def line(self, facts: Facts, tongue: str, now: datetime) -> str:
+        """A ticket on one line of a list."""
+        urgent = "🔴 " if facts.urgency == "urgent" else "• "
+        return (f"{urgent}{self._link(facts.number)} · {_text(self.names.topic(facts.topic, tongue))} · "
+                f"{by_when(facts.due_first, now, tongue)}")
+
+    def _link(self, number: str) -> str:
+        words = html.escape(number[:80], quote=False)
+        if not self.public_url:
+            return words
+        address = f"{self.public_url.rstrip('/')}/tickets/{quote(number, safe='')}"
+        return f'<a href="{html.escape(address)}">{words}</a>'
+
+
+def _text(name: str, among: int = 1) -> str:
+    return html.escape(shortened(clean(name), NAME // among, 1), quote=False)
+
+
+def offered(facts: Facts, tongue: str, among_others: bool) -> Rows:
+    """The buttons of a card that waits; among others they say which one they mean."""
+    _ = language(tongue).gettext
+    which = f" · {facts.number.rpartition('-')[2].lstrip('0')[:12] or facts.number[:20]}" if among_others else ""
+    return ((Button(_("Accept") + which, Press("accept", facts.id)),
+             Button(_("Not ours") + which, Press("not_ours", facts.id))),)
+
+
+def by_when(due: datetime, now: datetime, tongue: str) -> str:
+    """A deadline in words, in Kazakhstan's time: today, 17:30 · tomorrow, 11:00 · Thu, 26 November, 11:00."""
+    _ = language(tongue).gettext
+    words = clock(due, now, tongue)
+    return f"<b>{words}</b>" if due > now else f"<b>{_('overdue since %s') % words}</b>"
+
+
+def clock(moment: datetime, now: datetime, tongue: str) -> str:
+    """A moment in words, in Kazakhstan's time."""
+    _ = language(tongue).gettext
+    local, today = moment.astimezone(ALMATY), now.astimezone(ALMATY).date()
+    days = (local.date() - today) // timedelta(days=1)
+    named = {-1: N_("yesterday"), 0: N_("today"), 1: N_("tomorrow")}.get(days)
+    form = "EEE, d MMMM" if local.year == today.year else "d MMMM y"
+    day = _(named) if named else format_date(local, form, locale=tongue)
+    return f"{day}, {local:%H:%M}"
+
+
+def _inside(facts: Facts) -> tuple[Span, ...]:
+    """Personal data that lies in the place's words, counted from their beginning."""
+    place = facts.location or ""
+    at = facts.text.find(place) if place else -1
+    if at < 0:
+        return ()
+    return tuple(Span(s.kind, max(0, s.start - at), min(len(place), s.end - at))
+                 for s in facts.pii if s.start < at + len(place) and s.end > at)

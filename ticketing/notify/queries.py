@@ -1,0 +1,364 @@
+"""Queries behind messages to staff: what is due, for whom, what it says, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitor.core.verdict import Span
+from monitor.store.tables import keep
+from monitor.store.verdicts import judged_post
+from ticketing.notify.message import WAITING, Facts, Item, Letter, Person
+from ticketing.store import entries_of
+from ticketing.tables import absence, account, delivery, office, staff_message, ticket, ticket_post
+
+CHUNK = 500
+
+NOBODY = "nobody to tell: "
+"""How the reason of a delivery begins that waits until somebody can be reached."""
+
+FAR = timedelta(days=3650)
+"""Such a delivery is out of the queue until `release` puts it back."""
+
+
+# --- whom
+
+def person_of(row: Row[Any]) -> Person:
+    """An account as a reader."""
+    return Person(row.id, row.name, row.language, row.role, row.office)
+
+
+def reader_of(c: Connection, recipient: str, about_office: str | None, now: datetime) -> Row[Any] | str:
+    """The account behind `user:ID` or `duty:OFFICE`, or in words why nobody can be told.
+
+    Who has left is replaced by the duty officer of the ticket's office; a duty officer who is absent by the deputy.
+    """
+    role, _, which = recipient.partition(":")
+    if role == "user":
+        row = c.execute(select(account).where(account.c.id == int(which))).one_or_none() if which.isdigit() else None
+        if row is not None and row.disabled_at is None:
+            return row if row.telegram_id is not None else f"{NOBODY}{row.login} has no Telegram"
+        if about_office is None:
+            return f"{NOBODY}account {which} has left"
+        which = about_office
+    elif role != "duty":
+        return f"{NOBODY}{recipient[:60]} is neither user: nor duty:"
+    row = c.execute(select(account).join(office, office.c.duty == account.c.id)
+                    .where(office.c.code == which)).one_or_none()
+    if row is None:
+        return f"{NOBODY}office {which} has no duty officer"
+    deputy = c.execute(
+        select(account).join(absence, absence.c.deputy == account.c.id)
+        .where(absence.c.account == row.id, absence.c.since <= now, absence.c.until > now,
+               account.c.disabled_at.is_(None), account.c.telegram_id.is_not(None))
+        .order_by(absence.c.id).limit(1)).one_or_none()
+    if deputy is not None:
+        return deputy
+    if row.disabled_at is not None:
+        return f"{NOBODY}the duty officer of {which} has left"
+    return row if row.telegram_id is not None else f"{NOBODY}the duty officer of {which} has no Telegram"
+
+
+# --- what
+
+def facts(c: Connection, numbers: Iterable[str], *, words: bool) -> dict[str, Facts]:
+    """What may be said of these tickets, by number; `words` brings the text of the post that opened each."""
+    wanted = list(numbers)
+    found: dict[str, Facts] = {}
+    for start in range(0, len(wanted), CHUNK):
+        rows = c.execute(select(ticket, account.c.name.label("who"))
+                         .outerjoin(account, account.c.id == ticket.c.responsible)
+                         .where(ticket.c.number.in_(wanted[start:start + CHUNK]))).all()
+        for row in rows:
+            found[row.number] = _facts(c, row, words)
+    return found
+
+
+def _facts(c: Connection, row: Row[Any], words: bool) -> Facts:
+    text = ""
+    pii: tuple[Span, ...] = ()
+    if words:
+        origin = c.execute(select(ticket_post.c.post_id).where(ticket_post.c.ticket_id == row.id)
+                           .order_by(ticket_post.c.role != "origin", ticket_post.c.post_id).limit(1)).scalar_one_or_none()
+        judged = judged_post(c, origin) if origin is not None else None
+        if judged is not None:
+            text, pii = judged.post.text, judged.verdict.pii
+    moved_to = (row.proposal or {}).get("redirect")
+    if row.status == "redirected":
+        moves = [e for e in entries_of(c, row.number) if e.action == "redirect"]
+        moved_to = json.loads(moves[-1].details).get("to") if moves else None
+    return Facts(
+        id=row.id, number=row.number, status=row.status, office=row.office, akimat=row.akimat, topic=row.topic,
+        kind=row.kind, urgency=row.urgency, due_first=row.due_first, location=row.location_text, responsible=row.responsible,
+        responsible_name=row.who or "", reacted_at=row.first_reaction_at, moved_to=moved_to, text=text, pii=pii)
+
+
+def ticket_by_id(c: Connection, id_: int) -> Row[Any] | None:
+    """The ticket that a button names."""
+    return c.execute(select(ticket).where(ticket.c.id == id_)).one_or_none()
+
+
+_PRESSING = (case((ticket.c.urgency == "urgent", 0), else_=1), ticket.c.due_first, ticket.c.id)
+
+
+def waiting_for(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
+    """How many tickets wait for this person to say mine or not ours, and the numbers of the most pressing.
+
+    What waits for the duty officer of an office counts for whoever that is.
+    """
+    duty = select(office.c.code).where(office.c.duty == person.id)
+    mine = or_(ticket.c.responsible == person.id, ticket.c.responsible.is_(None) & ticket.c.office.in_(duty))
+    return _listed(c, mine & ticket.c.status.in_(sorted(WAITING)), limit)
+
+
+def accepted_by(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
+    """How many tickets this person has accepted and not yet answered, and the numbers of the most pressing."""
+    return _listed(c, (ticket.c.responsible == person.id) & (ticket.c.status == "accepted"), limit)
+
+
+def _listed(c: Connection, which: Any, limit: int) -> tuple[int, list[str]]:
+    count = c.execute(select(func.count()).select_from(ticket).where(which)).scalar_one()
+    rows = c.execute(select(ticket.c.number).where(which).order_by(*_PRESSING).limit(limit)).scalars()
+    return int(count), list(rows)
+
+
+# --- the queue
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What to do next on a channel."""
+
+    letter: Letter | None = None
+    unreachable: tuple[tuple[str, str], ...] = ()
+    """Recipients with the reason why nobody can be told."""
+    lost: tuple[int, ...] = ()
+    """Deliveries about a ticket that does not exist."""
+    blocked: bool = False
+    """Something is due for an address that must wait."""
+    calmed: bool = False
+    """Something is due for an address that has had enough letters of late."""
+    next_at: datetime | None = None
+    """When the next delivery becomes due."""
+
+
+def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], calm: Collection[int], *,
+             cards_at_once: int, digest_over: int,
+             digest_shows: int) -> Due:
+    """The letter that has waited longest among the addresses that are not `busy`.
+
+    To addresses in `calm`, which have had many letters of late, only something urgent goes. One query by recipient, so
+    that one with a hundred thousand rows doesn't stand before the others.
+    """
+    queued = (delivery.c.channel == channel) & (delivery.c.state == "queued")
+    due = queued & (delivery.c.next_try_at <= now)
+    groups = c.execute(select(delivery.c.recipient, func.min(delivery.c.id).label("oldest"),
+                              func.min(delivery.c.about).label("about")).where(due)
+                       .group_by(delivery.c.recipient).order_by("oldest")).all()
+    readers: dict[int, tuple[Row[Any], list[str]]] = {}
+    unreachable: list[tuple[str, str]] = []
+    for group in groups:
+        about = None
+        if group.recipient.startswith("user:"):
+            about = c.execute(select(ticket.c.office).where(ticket.c.number == group.about)).scalar_one_or_none()
+        reader = reader_of(c, group.recipient, about, now)
+        if isinstance(reader, str):
+            unreachable.append((group.recipient, reader))
+        else:
+            readers.setdefault(reader.telegram_id, (reader, []))[1].append(group.recipient)
+    blocked = calmed = False
+    for address, (reader, recipients) in readers.items():
+        if address in busy:
+            blocked = True
+            continue
+        rows = c.execute(
+            select(delivery.c.id, delivery.c.about, delivery.c.kind, delivery.c.attempts, ticket.c.id.label("ticket"),
+                   ticket.c.urgency, ticket.c.due_first)
+            .outerjoin(ticket, ticket.c.number == delivery.c.about)
+            .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
+        lost = tuple(r.id for r in rows if r.ticket is None)
+        if lost:
+            return Due(None, tuple(unreachable), lost)
+        if address in calm and not any(r.urgency == "urgent" for r in rows):
+            calmed = True
+            continue
+        letter = _letter(c, reader, address, rows, cards_at_once, digest_over, digest_shows)
+        return Due(letter, tuple(unreachable))
+    following = c.execute(select(func.min(delivery.c.next_try_at)).where(queued, delivery.c.next_try_at > now)).scalar_one()
+    return Due(None, tuple(unreachable), (), blocked, calmed, following)
+
+
+def _letter(c: Connection, reader: Row[Any], address: int, rows: Sequence[Any], at_once: int, over: int,
+            shows: int) -> Letter:
+    if len(rows) > over:
+        pressing = sorted(rows, key=lambda r: (r.urgency != "urgent", r.due_first, r.id))
+        numbers = list(dict.fromkeys(r.about for r in pressing))[:shows]
+        said = facts(c, numbers, words=False)
+        return Letter(person_of(reader), address, tuple(r.id for r in rows), max(r.attempts for r in rows),
+                      tuple(Item(said[n]) for n in numbers), digest=True)
+    chosen = sorted(rows, key=lambda r: (r.urgency != "urgent", r.id))[:at_once]
+    kinds = {r.about: r.kind for r in chosen}       # what was said last of a ticket counts
+    said = facts(c, kinds, words=True)
+    return Letter(person_of(reader), address, tuple(r.id for r in chosen), max(r.attempts for r in chosen),
+                  tuple(Item(said[n], kind) for n, kind in kinds.items()))
+
+
+def _each(ids: Sequence[int]) -> Iterable[Any]:
+    return (delivery.c.id.in_(ids[i:i + CHUNK]) for i in range(0, len(ids), CHUNK))
+
+
+def mark_sent(c: Connection, letter: Letter, handle: Mapping[str, Any], now: datetime) -> None:
+    """The channel has it: every delivery of the letter is sent, and its cards are remembered for their edit."""
+    for some in _each(letter.deliveries):
+        c.execute(update(delivery).where(some).values(
+            state="sent", sent_at=now, handle=dict(handle), reason=None, attempts=delivery.c.attempts + 1))
+    if not letter.digest and "message" in handle:
+        remember(c, int(handle["chat"]), int(handle["message"]), [i.facts.number for i in letter.items], letter.person.id)
+
+
+def mark_failed(c: Connection, letter: Letter, reason: str, next_try_at: datetime, attempts: int) -> None:
+    """Not sent: tried again at `next_try_at`, dead once it has been tried `attempts` times."""
+    for some in _each(letter.deliveries):
+        c.execute(update(delivery).where(some).values(
+            attempts=delivery.c.attempts + 1, reason=reason[:500], next_try_at=next_try_at,
+            state=case((delivery.c.attempts + 1 >= attempts, "dead"), else_="queued")))
+
+
+def mark_dead(c: Connection, ids: Sequence[int], reason: str) -> None:
+    """Never to be sent, with the reason."""
+    for some in _each(ids):
+        c.execute(update(delivery).where(some).values(state="dead", reason=reason[:500], attempts=delivery.c.attempts + 1))
+
+
+def postpone(c: Connection, letter: Letter, reason: str, next_try_at: datetime) -> None:
+    """An order to wait: no attempt is counted."""
+    for some in _each(letter.deliveries):
+        c.execute(update(delivery).where(some).values(reason=reason[:500], next_try_at=next_try_at))
+
+
+def to_duty(c: Connection, letter: Letter, now: datetime) -> int:
+    """Tell the duty officers of the tickets' offices instead, once: a delivery's natural key swallows a second time."""
+    told = 0
+    upsert = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
+    for some in _each(letter.deliveries):
+        rows = c.execute(select(delivery.c.about, delivery.c.kind, delivery.c.channel, delivery.c.recipient,
+                                ticket.c.office)
+                         .join(ticket, ticket.c.number == delivery.c.about).where(some)).all()
+        for row in rows:
+            recipient = f"duty:{row.office}"
+            reader = reader_of(c, recipient, None, now)
+            if row.recipient == recipient or (not isinstance(reader, str) and reader.telegram_id == letter.address):
+                continue
+            made = c.execute(upsert(delivery).values(
+                about=row.about, kind=row.kind, channel=row.channel, recipient=recipient, state="queued", next_try_at=now,
+                created_at=now).on_conflict_do_nothing())
+            told += made.rowcount
+    return told
+
+
+def park(c: Connection, channel: str, unreachable: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Put the due deliveries of recipients whom nobody stands behind out of the way, with the reason."""
+    for recipient, reason in unreachable:
+        c.execute(update(delivery).where(
+            delivery.c.channel == channel, delivery.c.state == "queued", delivery.c.recipient == recipient,
+            delivery.c.next_try_at <= now).values(next_try_at=now + FAR, reason=reason))
+
+
+def release(c: Connection, channel: str, now: datetime) -> int:
+    """Put parked deliveries back whose recipient can be reached by now. Returns how many."""
+    parked = ((delivery.c.channel == channel) & (delivery.c.state == "queued") & (delivery.c.next_try_at > now + FAR / 2)
+              & delivery.c.reason.startswith(NOBODY, autoescape=True))
+    back = 0
+    for recipient, about in c.execute(select(delivery.c.recipient, func.min(delivery.c.about)).where(parked)
+                                      .group_by(delivery.c.recipient)).all():
+        of = c.execute(select(ticket.c.office).where(ticket.c.number == about)).scalar_one_or_none()
+        if not isinstance(reader_of(c, recipient, of, now), str):
+            back += c.execute(update(delivery).where(parked, delivery.c.recipient == recipient)
+                              .values(next_try_at=now, reason=None)).rowcount
+    return back
+
+
+def any_to_release(c: Connection, channel: str, now: datetime) -> bool:
+    """Whether `release` would find something: asked in a read transaction, so that an idle outbox writes nothing."""
+    parked = ((delivery.c.channel == channel) & (delivery.c.state == "queued") & (delivery.c.next_try_at > now + FAR / 2)
+              & delivery.c.reason.startswith(NOBODY, autoescape=True))
+    rows = c.execute(select(delivery.c.recipient, ticket.c.office, func.min(delivery.c.id))
+                     .outerjoin(ticket, ticket.c.number == delivery.c.about).where(parked)
+                     .group_by(delivery.c.recipient, ticket.c.office)).all()
+    return any(not isinstance(reader_of(c, r.recipient, r.office, now), str) for r in rows)
+
+
+# --- orders to wait, kept over a restart
+
+def keep_orders(c: Connection, name: str, orders: Mapping[int | None, float], now: datetime) -> None:
+    """Write down the orders in force (seconds left by address, None is everybody)."""
+    value = {"everybody" if a is None else str(a): (now + timedelta(seconds=s)).isoformat() for a, s in orders.items()}
+    c.execute(delete(keep).where(keep.c.name == name))
+    c.execute(insert(keep).values(name=name, value=value))
+
+
+def kept_orders(c: Connection, name: str, now: datetime) -> dict[int | None, float]:
+    """The orders still in force."""
+    value = c.execute(select(keep.c.value).where(keep.c.name == name)).scalar_one_or_none() or {}
+    left = {None if a == "everybody" else int(a): (datetime.fromisoformat(at) - now).total_seconds()
+            for a, at in value.items()}
+    return {a: s for a, s in left.items() if s > 0}
+
+
+# --- messages that carry buttons
+
+def remember(c: Connection, chat: int, message: int, numbers: Sequence[str], reader: int) -> None:
+    """A message in a chat that stands for these tickets."""
+    c.execute(delete(staff_message).where(staff_message.c.chat == chat, staff_message.c.message == message))
+    c.execute(insert(staff_message), [
+        {"chat": chat, "message": message, "ticket": number, "account": reader, "open": True} for number in numbers])
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message in a chat and the tickets it stands for, with those whose outcome it does not say yet."""
+
+    chat: int
+    message: int
+    person: Person
+    items: tuple[Item, ...]
+    open: frozenset[str]
+
+
+def shown_in(c: Connection, chat: int, message: int) -> Shown | None:
+    """What a message stands for; None where it is not known to carry cards."""
+    rows = c.execute(
+        select(staff_message, account.c.name, account.c.language, account.c.role, account.c.office)
+        .join(account, account.c.id == staff_message.c.account)
+        .where(staff_message.c.chat == chat, staff_message.c.message == message)).all()
+    if not rows:
+        return None
+    said = facts(c, [r.ticket for r in rows], words=True)
+    reader = Person(rows[0].account, rows[0].name, rows[0].language, rows[0].role, rows[0].office)
+    return Shown(chat, message, reader, tuple(Item(said[r.ticket]) for r in rows if r.ticket in said),
+                 frozenset(r.ticket for r in rows if r.open))
+
+
+def stale(c: Connection, limit: int, busy: Collection[int] = ()) -> list[Shown]:
+    """Messages with buttons of a ticket that somebody took, moved or closed, here or on the page: to be edited."""
+    rows = c.execute(
+        select(staff_message.c.chat, staff_message.c.message).distinct()
+        .join(ticket, ticket.c.number == staff_message.c.ticket)
+        .where(staff_message.c.open,
+               ticket.c.status.not_in(sorted(WAITING))
+               | (ticket.c.responsible.is_not(None) & (ticket.c.responsible != staff_message.c.account)))
+        .order_by(staff_message.c.message).limit(limit + len(busy) * 4)).all()
+    found = [shown_in(c, r.chat, r.message) for r in rows if r.chat not in busy]
+    return [shown for shown in found if shown is not None][:limit]
+
+
+def settle(c: Connection, chat: int, message: int, numbers: Collection[str]) -> None:
+    """The message says how these tickets ended; nothing more is done for them."""
+    c.execute(update(staff_message).where(
+        staff_message.c.chat == chat, staff_message.c.message == message, staff_message.c.ticket.in_(numbers))
+        .values(open=False))

@@ -1,0 +1,278 @@
+"""Drains `delivery`: at least once, repeated only by a crash; a chat's backlog is one message.
+
+A letter is marked as sent in a transaction of its own right after the channel's answer, and the next one normally goes
+out only then: a kill repeats the one letter that was on its way. Where an answer takes longer than `patience`, letters
+to other addresses no longer wait for it. No address ever has two letters on their way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import random
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from monitor.store.engine import Database
+from ticketing.notify import queries
+from ticketing.notify.channel import Barred, Channel, ChannelError, Failing, Rejected, Unreachable, Wait
+from ticketing.notify.message import Letter
+
+DRAIN_WAITS = 5.0
+"""Seconds that `drain` waits for the pace."""
+
+log = structlog.get_logger("outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the outbox behaves; seconds, unless it says otherwise."""
+
+    cards_at_once: int = 3
+    """So many cards share a message where they wait for one address: it takes one message a second."""
+    digest_over: int = 5
+    """More deliveries than this waiting for one address become one digest."""
+    digest_shows: int = 5
+    letters_per_minute: int = 30
+    """An address that had so many within a minute gets the rest as a digest when the minute is over, urgent ones at once."""
+    attempts: int = 24
+    """Then a delivery is dead. With the pauses below: about half a day."""
+    first_pause: float = 1.0
+    longest_pause: float = 3600.0
+    patience: float = 0.05
+    on_their_way: int = 8
+    """Letters on their way at once while answers are slow."""
+    look: float = 1.0
+    """How often to look for what another process wrote."""
+    look_for_people: float = 10.0
+    """How often to look whether parked deliveries can be sent by now."""
+    barred_pause: float = 60.0
+
+
+POLICY = Policy()
+
+
+def pause(attempts: int, policy: Policy, chance: float) -> float:
+    """Seconds until the next try after so many: doubling, with up to half of it taken off by `chance` (0 to 1)."""
+    full = min(policy.longest_pause, policy.first_pause * 2.0 ** min(attempts, 40))
+    return full * (1 - chance / 2)
+
+
+class Outbox:
+    """Sends what is due on each channel for as long as `run` runs."""
+
+    def __init__(self, db: Database, channels: Mapping[str, Channel], *, policy: Policy = POLICY,
+                 clock: Callable[[], datetime] = lambda: datetime.now(UTC), chance: Callable[[], float] = random) -> None:
+        self._lanes = [_Lane(db, channel, policy, clock, chance) for channel in channels.values()]
+        db.on_commit(self._ring)
+
+    async def run(self) -> None:
+        """For ever."""
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(lane.run())
+
+    async def drain(self) -> int:
+        """Send all that can be sent now or after a short wait (the pace, not a failure); returns how many letters."""
+        return sum([await lane.drain() for lane in self._lanes])
+
+    def _ring(self) -> None:
+        for lane in self._lanes:
+            lane.bell.set()
+
+
+class _Lane:
+    """One channel."""
+
+    def __init__(self, db: Database, channel: Channel, policy: Policy, clock: Callable[[], datetime],
+                 chance: Callable[[], float]) -> None:
+        self._db, self._channel, self._policy, self._clock, self._chance = db, channel, policy, clock, chance
+        self.bell = asyncio.Event()
+        self.sent = 0
+        self._flying: dict[int, asyncio.Task[None]] = {}
+        self._recent: dict[int, deque[float]] = {}
+        self._down = 0
+        """Failures of the channel itself in a row."""
+        self._down_until = 0.0
+        self._looked_for_people = float("-inf")
+        self._held_back = False
+        """Whether the last step found something due that the pace did not let go yet."""
+
+    async def run(self) -> None:
+        await self._recall()
+        try:
+            while True:
+                self.bell.clear()
+                wait = await self._safely_step()
+                if wait > 0:
+                    try:
+                        async with asyncio.timeout(wait):
+                            await self.bell.wait()
+                    except TimeoutError:
+                        continue
+        finally:
+            await self._land()
+
+    async def drain(self) -> int:
+        await self._recall()
+        before = self.sent
+        while True:
+            self.bell.clear()
+            wait = await self._step()
+            if wait <= 0:
+                continue
+            if self._flying:
+                await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
+            elif self._held_back and wait <= DRAIN_WAITS:
+                await asyncio.sleep(wait)
+            else:
+                return self.sent - before
+
+    async def _recall(self) -> None:
+        orders = await self._db.read(queries.kept_orders, self._orders_name, self._clock())
+        self._channel.recall(orders)
+
+    async def _land(self) -> None:
+        """A stop waits for what is on its way, so that it is not repeated."""
+        if self._flying:
+            await asyncio.wait(self._flying.values(), timeout=10)
+
+    async def _safely_step(self) -> float:
+        try:
+            return await self._step()
+        except SQLAlchemyError as e:
+            log.error("the database cannot be used; nothing is lost, trying again", reason=_line(e))
+            return 5.0
+
+    async def _step(self) -> float:
+        """Start one letter if one may go. Returns how long there is nothing to do (0: look again at once)."""
+        policy, now, steady = self._policy, self._clock(), self._channel.steady()
+        if steady - self._looked_for_people >= policy.look_for_people:
+            self._looked_for_people = steady
+            if await self._db.read(queries.any_to_release, self._channel.name, now):
+                await self._db.write(queries.release, self._channel.name, now)
+        closed = max(self._channel.closed_until(), self._down_until)
+        steady = self._channel.steady()
+        self._held_back = closed > steady and self._down_until <= steady
+        if closed > steady:
+            return closed - steady
+        if len(self._flying) >= policy.on_their_way:
+            await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
+            return 0.0
+        busy = dict(self._channel.busy())
+        calm = self._calm(steady)
+        due = await self._db.read(
+            queries.next_due, self._channel.name, now, busy.keys() | self._flying.keys(), calm.keys(),
+            cards_at_once=policy.cards_at_once, digest_over=policy.digest_over, digest_shows=policy.digest_shows)
+        if due.unreachable:
+            await self._db.write(queries.park, self._channel.name, due.unreachable, now)
+        if due.lost:
+            await self._db.write(queries.mark_dead, due.lost, "there is no such number")
+            return 0.0
+        if due.letter is None:
+            self._held_back = due.blocked
+            waits = [policy.look]
+            if due.blocked:
+                waits += [at - steady for at in busy.values()]
+            if due.calmed:
+                waits += [at - steady for at in calm.values()]
+            if due.next_at is not None:
+                waits.append((due.next_at - now).total_seconds())
+            return max(0.005, min(waits))
+        task = asyncio.create_task(self._send(due.letter))
+        self._flying[due.letter.address] = task
+        task.add_done_callback(partial(self._landed, due.letter.address))
+        await asyncio.wait({task}, timeout=policy.patience)
+        return 0.0
+
+    def _landed(self, address: int, _task: asyncio.Task[None]) -> None:
+        del self._flying[address]
+        self.bell.set()
+
+    def _calm(self, steady: float) -> dict[int, float]:
+        """Addresses that had enough letters within the last minute, and until when."""
+        for said in self._recent.values():
+            while said and said[0] <= steady - 60:
+                said.popleft()
+        self._recent = {address: said for address, said in self._recent.items() if said}
+        return {address: said[-self._policy.letters_per_minute] + 60 for address, said in self._recent.items()
+                if len(said) >= self._policy.letters_per_minute}
+
+    async def _send(self, letter: Letter) -> None:
+        try:
+            handle = await self._channel.send(letter, self._clock())
+        except asyncio.CancelledError:
+            raise
+        except ChannelError as e:
+            await self._surely(self._failed, letter, e)
+        except Exception as e:
+            log.exception("a letter could not be written", deliveries=letter.deliveries[:5])
+            await self._surely(self._failed, letter, Rejected(f"{type(e).__name__}: {e}"))
+        else:
+            self.sent += 1
+            self._recent.setdefault(letter.address, deque()).append(self._channel.steady())
+            await self._surely(self._delivered, letter, handle)
+
+    async def _surely(self, write: Callable[..., object], *args: object) -> None:
+        """Write the outcome whatever it takes: while it is not written, its address gets nothing more."""
+        tries = 0
+        while True:
+            try:
+                await write(*args)  # type: ignore[misc]
+                return
+            except SQLAlchemyError as e:
+                log.error("what was sent cannot be written down; its chat waits", reason=_line(e))
+                await asyncio.sleep(min(30.0, 0.2 * 2 ** min(tries, 10)))
+                tries += 1
+
+    async def _delivered(self, letter: Letter, handle: Mapping[str, object]) -> None:
+        await self._db.write(queries.mark_sent, letter, handle, self._clock())
+        if self._down:
+            log.info("messages go out again", channel=self._channel.name)
+        self._down, self._down_until = 0, 0.0
+
+    async def _failed(self, letter: Letter, error: ChannelError) -> None:
+        now, policy = self._clock(), self._policy
+        reason = f"{type(error).__name__.lower()}: {error}"
+        if isinstance(error, Wait):
+            orders = dict(self._channel.orders())
+            seconds = max(orders.values(), default=policy.first_pause)
+            await self._db.write(queries.keep_orders, self._orders_name, orders, now)
+            await self._db.write(queries.postpone, letter, reason, now + timedelta(seconds=seconds))
+        elif isinstance(error, Unreachable):
+            await self._db.write(self._give_to_duty, letter, reason, now)
+        elif isinstance(error, Barred):
+            self._goes_down(reason, policy.barred_pause)
+            await self._db.write(queries.postpone, letter, reason, now + timedelta(seconds=policy.barred_pause))
+        elif isinstance(error, Failing):
+            self._goes_down(reason, pause(self._down, policy, self._chance()) if self._down else 0.0)
+            wait = pause(letter.attempts, policy, self._chance())
+            await self._db.write(queries.mark_failed, letter, reason, now + timedelta(seconds=wait), policy.attempts)
+        else:
+            log.error("a letter was not taken", channel=self._channel.name, reason=reason, deliveries=letter.deliveries[:5])
+            await self._db.write(queries.mark_dead, letter.deliveries, reason)
+
+    @staticmethod
+    def _give_to_duty(c: Connection, letter: Letter, reason: str, now: datetime) -> None:
+        queries.mark_dead(c, letter.deliveries, reason)
+        queries.to_duty(c, letter, now)
+
+    def _goes_down(self, reason: str, wait: float) -> None:
+        if not self._down:
+            log.warning("messages do not go out; they wait", channel=self._channel.name, reason=reason)
+        self._down += 1
+        self._down_until = self._channel.steady() + min(wait, 30.0)
+
+    @property
+    def _orders_name(self) -> str:
+        return f"orders.{self._channel.name}"
+
+
+def _line(error: SQLAlchemyError) -> str:
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]

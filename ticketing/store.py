@@ -1,0 +1,98 @@
+"""Queries of tickets, their posts and the register, for those who read and for the verbs in `ticketing.service`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from ticketing import ticket as rules
+from ticketing.intake import Known
+from ticketing.tables import absence, account, entry, ticket, ticket_post
+
+CHUNK = 500
+"""Values in one IN list."""
+
+
+def ticket_by_number(c: Connection, number: str) -> Row[Any] | None:
+    """The ticket a person named: its number as printed, or as typed (АЖ, AZH, lower case, digits alone)."""
+    exact = c.execute(select(ticket).where(ticket.c.number == number.strip())).one_or_none()
+    if exact is not None:
+        return exact
+    typed = rules.typed_number(number)
+    if typed is None:
+        return None
+    series, digits, year, seq = typed
+    # The digits of the office lost its trailing zeros; 55 may be 550000000 only, 551 only 551000000.
+    code = digits.ljust(9, "0")
+    query = select(ticket).where(ticket.c.office == code, ticket.c.year == year, ticket.c.seq == seq)
+    query = query.where(ticket.c.series == (series or rules.SERIES))
+    return c.execute(query).one_or_none()
+
+
+def entries_of(c: Connection, number: str) -> Sequence[Row[Any]]:
+    """All entries of a ticket in order; those of a ticket that moved to another office stand under its other number."""
+    return c.execute(select(entry).where(entry.c.ticket == number).order_by(entry.c.office, entry.c.seq)).all()
+
+
+def ticket_of_post(c: Connection, post_id: int) -> Row[Any] | None:
+    """The ticket that stands on this post."""
+    return c.execute(select(ticket).join(ticket_post, ticket_post.c.ticket_id == ticket.c.id)
+                     .where(ticket_post.c.post_id == post_id)).one_or_none()
+
+
+def known_natives(c: Connection, natives: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Known]:
+    """For each (network, native id) that a ticket stands on, that ticket."""
+    wanted: dict[str, list[str]] = {}
+    for network, native in natives:
+        wanted.setdefault(network, []).append(native)
+    found: dict[tuple[str, str], Known] = {}
+    for network, ids in wanted.items():
+        for start in range(0, len(ids), CHUNK):
+            rows = c.execute(_known().where(ticket_post.c.network == network,
+                                            ticket_post.c.native_id.in_(ids[start:start + CHUNK])))
+            for row in rows:
+                found[network, row.native_id] = _as_known(row)
+    return found
+
+
+def known_texts(c: Connection, keys: Sequence[bytes]) -> dict[bytes, list[Known]]:
+    """For each text key, the posts with that text that tickets stand on."""
+    found: dict[bytes, list[Known]] = {}
+    for start in range(0, len(keys), CHUNK):
+        for row in c.execute(_known().where(ticket_post.c.text_key.in_(keys[start:start + CHUNK]),
+                                            ticket_post.c.role != "revision")):
+            found.setdefault(bytes(row.text_key), []).append(_as_known(row))
+    return found
+
+
+def _known() -> Any:
+    return select(ticket.c.number, ticket.c.status, ticket.c.akimat.label("now_at"), ticket_post).join(
+        ticket, ticket.c.id == ticket_post.c.ticket_id).order_by(ticket_post.c.post_id)
+
+
+def _as_known(row: Row[Any]) -> Known:
+    return Known(row.number, row.status, row.now_at, row.network, row.native_id, row.author_key, row.published_at)
+
+
+def open_load(c: Connection) -> dict[int, int]:
+    """How many open tickets each person has."""
+    rows = c.execute(select(ticket.c.responsible, func.count()).where(
+        ticket.c.status.in_(sorted(rules.OPEN)), ticket.c.responsible.is_not(None)).group_by(ticket.c.responsible))
+    return dict(rows.tuples().all())
+
+
+def people(c: Connection) -> Sequence[Row[Any]]:
+    """Everybody who has not left."""
+    return c.execute(select(account).where(account.c.disabled_at.is_(None)).order_by(account.c.id)).all()
+
+
+def absences(c: Connection) -> Sequence[Row[Any]]:
+    """All absences, past ones too: who replaces whom is decided for a moment."""
+    return c.execute(select(absence).order_by(absence.c.id)).all()
+
+
+def count_tickets(c: Connection) -> int:
+    """All tickets in the database."""
+    return int(c.execute(select(func.count()).select_from(ticket)).scalar_one())

@@ -1,0 +1,177 @@
+"""Tables of the register, of tickets and of people. They share the metadata of `monitor.store.tables`."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+
+from monitor.store.columns import Id, Json, Utc
+from monitor.store.tables import metadata
+
+# A ticket is the fold of its entries; this row is that fold, kept for queries.
+ticket = Table(
+    "ticket", metadata,
+    Column("id", Id, primary_key=True),
+    Column("number", Text, nullable=False, unique=True),     # ӘЖ-551-2026-000123
+    Column("office", Text, nullable=False),                  # KATO code (9 digits) of the registering office
+    Column("series", Text, nullable=False),                  # ӘЖ, ҚБ, ЧБ
+    Column("year", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("status", Text, nullable=False),                  # ticketing.ticket.STATUSES
+    Column("akimat", Text, nullable=False),                  # the addressee; the office is the nearest configured one above it
+    Column("also", Json),                                    # codes of a second addressee
+    Column("department", Text, nullable=False),
+    Column("responsible", Integer, ForeignKey("account.id")),  # null: the office's duty officer, whoever that is
+    Column("assigned_by", Json, nullable=False),             # the reason: {rule, ...} of ticketing.routing
+    Column("topic", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("urgency", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("location_text", Text),
+    Column("received_at", Utc, nullable=False),
+    Column("registered_at", Utc, nullable=False),
+    Column("due_first", Utc, nullable=False),
+    Column("due_first_derivation", Json, nullable=False),
+    Column("due_final", Utc, nullable=False),
+    Column("due_final_derivation", Json, nullable=False),
+    Column("proposal", Json),                                # {"redirect": code, "post": id}: waits for a person
+    Column("parent", Text),
+    Column("external_number", Text),
+    Column("first_reaction_at", Utc),
+    Column("closed_at", Utc),
+    UniqueConstraint("office", "series", "year", "seq"),
+    Index("ix_ticket_office_status", "office", "status"),
+    Index("ix_ticket_responsible", "responsible"),
+)
+
+# Which posts a ticket stands on. `text_key` finds the same text on another network.
+ticket_post = Table(
+    "ticket_post", metadata,
+    Column("post_id", Id, ForeignKey("post.id"), primary_key=True, autoincrement=False),
+    Column("ticket_id", Id, ForeignKey("ticket.id"), nullable=False, index=True),
+    Column("role", Text, nullable=False),                    # origin, copy, revision
+    Column("network", Text, nullable=False),
+    Column("native_id", Text, nullable=False),
+    Column("akimat", Text, nullable=False),
+    Column("text_key", LargeBinary(16), nullable=False),
+    Column("author_key", Text, nullable=False),
+    Column("published_at", Utc, nullable=False),
+    Index("ix_ticket_post_text", "text_key"),
+    Index("ix_ticket_post_native", "network", "native_id"),
+)
+
+# The register: append-only, one chain per office. The columns are text because they are the bytes that are hashed.
+entry = Table(
+    "entry", metadata,
+    Column("office", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("ticket", Text, nullable=False, index=True),      # number
+    Column("at", Text, nullable=False),                      # ISO 8601, UTC, microseconds
+    Column("actor", Text, nullable=False),                   # system, user:ID, citizen
+    Column("action", Text, nullable=False),
+    Column("details", Text, nullable=False),                 # canonical JSON: codes, ids, commitments
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# One row per office, locked last in a transaction: its lock gives number and hash.
+head = Table(
+    "head", metadata,
+    Column("office", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("numbers", Json, nullable=False),                 # {"ӘЖ-2026": 123}
+)
+
+# The erasable half of an entry: text and salt behind a commitment. Erasing empties both.
+sealed = Table(
+    "sealed", metadata,
+    Column("office", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("field", Text, primary_key=True),
+    Column("salt", LargeBinary(16)),
+    Column("text", Text),                                    # null where the text is the post's own
+    Column("post_id", Id, ForeignKey("post.id")),
+)
+
+# What is to be sent to whom, drained by ticketing.outbox.
+delivery = Table(
+    "delivery", metadata,
+    Column("id", Id, primary_key=True),
+    Column("about", Text, nullable=False),                   # ticket number
+    Column("kind", Text, nullable=False),                    # new_ticket, proposal, ...
+    Column("channel", Text, nullable=False),                 # telegram, email, webhook
+    Column("recipient", Text, nullable=False),               # user:ID or duty:OFFICE, resolved when it is sent
+    Column("state", Text, nullable=False),                   # queued, sent, dead
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_try_at", Utc, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("sent_at", Utc),
+    Column("reason", Text),                                  # why it waits or died
+    Column("handle", Json),                                  # what the channel gave back: {"chat": 1, "message": 2}, for edits
+    Column("body", Json),                                    # erasable
+    UniqueConstraint("about", "kind", "channel", "recipient"),
+    Index("ix_delivery_due", "state", "next_try_at"),
+)
+
+office = Table(
+    "office", metadata,
+    Column("code", Text, primary_key=True),                  # KATO code, 9 digits
+    Column("name_kk", Text, nullable=False),
+    Column("name_ru", Text, nullable=False),
+    Column("duty", Integer, ForeignKey("account.id")),   # the duty officer
+)
+
+account = Table(
+    "account", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),                    # viewer, press, officer, head, controller, operator
+    Column("office", Text),                                  # null: all offices
+    Column("department", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False),                # kk, ru
+    Column("password_hash", Text),                           # argon2; null: cannot sign in
+    Column("telegram_id", Id, unique=True),                  # chat of the bound Telegram account
+    Column("created_at", Utc, nullable=False),
+    Column("disabled_at", Utc),                              # left: no sign-in, no Telegram
+    sqlite_autoincrement=True,
+)
+
+absence = Table(
+    "absence", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account", Integer, ForeignKey("account.id"), nullable=False, index=True),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("deputy", Integer, ForeignKey("account.id")),
+    Column("reason", Text, nullable=False, server_default=""),
+)
+
+session = Table(
+    "session", metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("account", Integer, ForeignKey("account.id"), nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+)
+
+# One-time link that binds a Telegram account to a person.
+link = Table(
+    "link", metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("account", Integer, ForeignKey("account.id"), nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("used_at", Utc),
+)
+
+# A message in a chat, the tickets it shows, and whether it still has to be edited when one of them is taken.
+staff_message = Table(
+    "staff_message", metadata,
+    Column("chat", Id, primary_key=True, autoincrement=False),
+    Column("message", Id, primary_key=True, autoincrement=False),
+    Column("ticket", Text, primary_key=True, index=True),
+    Column("account", Integer, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Index("ix_staff_message_open", "ticket", sqlite_where=text("open = 1"), postgresql_where=text("open")),
+)

@@ -1,0 +1,134 @@
+"""A ticket's states, the moves between them, who may make them, and the number. Pure: no clock, no database.
+
+Rule 1: everything that allows or forbids a move stands in this file, as a table.
+Rule 2: a ticket is the fold of its entries; `fold` is that fold, `ticketing.tables.ticket` its copy for queries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+from config.timezone import ALMATY
+
+Role = Literal["viewer", "press", "officer", "head", "controller", "operator"]
+ROLES: tuple[Role, ...] = ("viewer", "press", "officer", "head", "controller", "operator")
+
+STATUSES = ("registered", "assigned", "accepted", "answered", "closed", "redirected", "merged", "not_examined", "void")
+OPEN = frozenset({"registered", "assigned", "accepted"})
+
+# action -> (statuses it may start from, status it leads to; None = unchanged)
+MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
+    "register": (frozenset(), "registered"),
+    "assign": (OPEN, "assigned"),
+    "accept": (frozenset({"registered", "assigned"}), "accepted"),
+    "readdress": (OPEN, "assigned"),         # another akimat of the same office: the number stays
+    "redirect": (OPEN, "redirected"),        # another office: its own number there, the trail here (Art. 65)
+    "attach": (OPEN | {"answered", "closed"}, None),   # the same text on another network
+    "revise": (frozenset(STATUSES), None),   # the post was edited or deleted
+    "propose_redirect": (OPEN, None),        # an edit names another addressee: a person decides
+    "void": (OPEN, "void"),                  # taken by mistake: the number stays, with the reason
+    "restore": (frozenset({"void", "redirected"}), "registered"),
+})
+
+# action -> roles; "system" may do what the pipeline does by itself
+MAY: Mapping[str, frozenset[str]] = MappingProxyType({
+    "take": frozenset({"press", "officer", "head", "controller"}),
+    "not_addressed": frozenset({"press", "officer", "head", "controller"}),
+    "other_akimat": frozenset({"press", "officer", "head", "controller"}),
+    "accept": frozenset({"officer", "head", "controller"}),
+    "redirect": frozenset({"officer", "head", "controller"}),
+    # A number once given is taken back only by those who answer for the register.
+    "void": frozenset({"head", "controller"}),
+})
+
+
+def may(role: str, action: str) -> bool:
+    """Whether a role may do an action at all (its office is checked apart)."""
+    return role in MAY.get(action, frozenset())
+
+
+def allowed(action: str, status: str) -> bool:
+    """Whether the table allows `action` on a ticket in `status`."""
+    start, _ = MOVES[action]
+    return status in start
+
+
+# --- numbers
+
+SERIES = "ӘЖ"
+"""Әлеуметтік желі, social network. Never ЖТ or ЗТ: those belong to e-Otinish."""
+
+NUMBER_FORMAT = "{series}-{office}-{year}-{seq:06}"
+
+_TYPED_SERIES = {"ӘЖ": "ӘЖ", "АЖ": "ӘЖ", "AZH": "ӘЖ", "AJ": "ӘЖ", "ҚБ": "ҚБ", "КБ": "ҚБ", "QB": "ҚБ", "KB": "ҚБ",
+                 "ЧБ": "ЧБ", "CHB": "ЧБ"}
+_TYPED = re.compile(r"^\s*(?:№\s*)?(?:([^\W\d_]{2,3})[\s–—-]*)?(\d{2,9})[\s–—-]+(\d{4})[\s–—-]+(\d{1,9})\s*$")
+
+
+def office_digits(code: str) -> str:
+    """The KATO digits of an office as they stand in a number: without trailing zeros, at least two."""
+    return code.rstrip("0").ljust(2, "0")
+
+
+def number(series: str, office: str, year: int, seq: int, form: str = NUMBER_FORMAT) -> str:
+    """The number of a ticket, e.g. ӘЖ-551-2026-000123."""
+    return form.format(series=series, office=office_digits(office), year=year, seq=seq)
+
+
+def typed_number(text: str) -> tuple[str | None, str, int, int] | None:
+    """What a person typed as a number: (series or None, office digits, year, seq); None where it is none.
+
+    `АЖ`, `AZH`, lower case, other dashes, missing zeros, or the digits alone all do.
+    """
+    found = _TYPED.match(text[:64])
+    if not found:
+        return None
+    series, office, year, seq = found.groups()
+    known = None
+    if series is not None:
+        known = _TYPED_SERIES.get(series.upper())
+        if known is None:
+            return None
+    return known, office, int(year), int(seq)
+
+
+def year_of(registered_at: datetime) -> int:
+    """The year of the series: that of `registered_at` in Kazakhstan."""
+    return registered_at.astimezone(ALMATY).year
+
+
+# --- the fold
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the entries of one ticket add up to."""
+
+    number: str
+    status: str
+    akimat: str
+    department: str
+    responsible: int | None
+
+
+def fold(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> State | None:
+    """The state after `(action, details)` in their order; None without entries. Raises ValueError for a forbidden move."""
+    state: dict[str, Any] | None = None
+    for action, details in entries:
+        start, leads_to = MOVES[action]
+        if state is None:
+            if action != "register":
+                raise ValueError(f"the first entry is {action!r}, not 'register'")
+            state = {"number": details["number"], "status": "registered", "akimat": None, "department": "", "responsible": None}
+        elif state["status"] not in start:
+            raise ValueError(f"{action!r} is not allowed on a ticket that is {state['status']!r}")
+        if leads_to:
+            state["status"] = leads_to
+        for key in ("akimat", "department", "responsible"):
+            if key in details:
+                state[key] = details[key]
+    return None if state is None else State(**state)
