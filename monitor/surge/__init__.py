@@ -1,0 +1,1 @@
+"""Pure detection of surges. Nothing that numbers, dates, routes or ranks a ticket may import it."""

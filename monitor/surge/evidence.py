@@ -1,0 +1,279 @@
+"""What speaks for and against coordination, in families kept apart; each signal with its value, its null
+and its p.
+
+The nulls: wording, independent authors; synchrony, the same posts placed at random among the stream's own;
+companions,
+authors drawn at random; newcomers, the stream's usual share of known voices; marker, the marker's own past.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import exp, lgamma, log, log10
+
+from monitor.surge.companions import Companions
+from monitor.surge.copies import Group
+from monitor.surge.markers import Marker
+from monitor.surge.pace import Pace
+from monitor.surge.rules import Rules
+from monitor.surge.vocabulary import Vocabulary
+
+FLOOR = 1e-12
+"""Smallest p that is told: below it the null is wrong in ways that no table of figures shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """`value` was seen, `expected` under the null, `p` the chance of so much under it. `family` says with
+    what it may be
+    added up: signals of one family are one piece of evidence."""
+
+    kind: str
+    family: str
+    value: float
+    expected: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What speaks against coordination: `strength` from 0 to 1."""
+
+    kind: str
+    value: float
+    strength: float
+
+
+def poisson_tail(seen: int, expected: float) -> float:
+    """P(X >= seen) for a Poisson count."""
+    if seen <= 0:
+        return 1.0
+    if expected <= 0.0:
+        return FLOOR
+    if seen > expected + 1:
+        term = exp(seen * log(expected) - expected - lgamma(seen + 1))
+        total, k = term, seen
+        while term > total * 1e-9 and k < seen + 400:
+            k += 1
+            term *= expected / k
+            total += term
+        return min(1.0, max(FLOOR, total))
+    below, term = 0.0, exp(-expected)
+    for k in range(seen):
+        below += term
+        term *= expected / (k + 1)
+    return min(1.0, max(FLOOR, 1.0 - below))
+
+
+def binomial_tail(seen: int, of: int, share: float) -> float:
+    """P(X >= seen) of `of` trials with chance `share`."""
+    if seen <= 0:
+        return 1.0
+    if share <= 0.0:
+        return FLOOR
+    if share >= 1.0:
+        return 1.0
+    total = 0.0
+    for k in range(seen, of + 1):
+        ways = lgamma(of + 1) - lgamma(k + 1) - lgamma(of - k + 1)
+        total += exp(ways + k * log(share) + (of - k) * log(1 - share))
+    return min(1.0, max(FLOOR, total))
+
+
+def synchrony(times: Sequence[float], windows: Iterable[int], pace: Pace) -> Signal | None:
+    """The tightest crowding of first posts of distinct authors, against the same number placed at random in
+    the stream.
+
+    `times` sorted; `p` is corrected for the windows tried.
+    """
+    if len(times) < 3:
+        return None
+    best: Signal | None = None
+    tried = 0
+    newest = times[-1]
+    for window in windows:
+        first = bisect_left(times, newest - window)
+        inside = len(times) - first
+        tried += 1
+        if inside < 3:
+            continue
+        share = pace.share(times[first], newest)
+        p = min(1.0, max(FLOOR, inside * share ** (inside - 1)))
+        if best is None or p < best.p:
+            best = Signal("synchrony", "synchrony", float(inside), round(max(inside * share, 0.001), 3), p)
+    if best is None:
+        return None
+    return Signal(best.kind, best.family, best.value, best.expected, min(1.0, best.p * tried))
+
+
+def burst(times: Sequence[float]) -> Signal | None:
+    """The fullest minute of a shared marker against an even spread over its own busiest hour (scan
+    statistic).
+
+    A real event fills an hour; accounts fired from one place fill a minute. The null is the marker's own
+    hour.
+    """
+    if len(times) < 5:
+        return None
+    end = times[-1]
+    hour = times[bisect_left(times, end - 3600):]
+    if len(hour) < 5:
+        return None
+    fullest, start = 0, 0
+    for i, at in enumerate(hour):
+        while at - hour[start] >= 60:
+            start += 1
+        fullest = max(fullest, i - start + 1)
+    expected = (len(hour) - 1) / 60
+    return Signal("burst", "synchrony", float(fullest), round(expected, 3),
+                  min(1.0, 60 * poisson_tail(fullest, max(expected, 1 / 60))))
+
+
+def together_before(joined: dict[int, int], authors: int, own: int, companions: Companions) -> Signal | None:
+    """The largest overlap with the authors of one earlier group of copies, against a random draw of
+    authors."""
+    best: Signal | None = None
+    everybody = max(len(companions), 1)
+    for group, common in joined.items():
+        if common < 2 or group == own:
+            continue
+        expected = authors * companions.size(group) / everybody
+        p = poisson_tail(common, max(expected, 1e-3))
+        if best is None or p < best.p:
+            best = Signal("companions", "companions", float(common), round(expected, 3), p)
+    if best is None:
+        return None
+    return Signal(best.kind, best.family, best.value, best.expected, min(1.0, best.p * max(1, len(joined))))
+
+
+def repeaters(seen: int, of: int, companions: Companions) -> Signal | None:
+    """Authors who took part in any earlier group of copies, against their share among ordinary posts."""
+    if seen < 2:
+        return None
+    usual = max(companions.usual_repeaters, 0.01)
+    return Signal("repeaters", "companions", float(seen), round(of * usual, 2),
+                  binomial_tail(min(seen, of), of, usual))
+
+
+def newcomers(known: int, fresh: int, companions: Companions) -> Signal | None:
+    """How few of the authors were heard in this stream before, against how usual known voices are in it."""
+    of = known + fresh
+    if of < 3:
+        return None
+    usual = companions.usual
+    p = binomial_tail(fresh, of, max(1.0 - usual, 0.02))
+    return Signal("newcomers", "newcomers", float(fresh), round(of * (1 - usual), 2), p)
+
+
+def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, vocabulary: Vocabulary,
+             usual: float,
+             ) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
+    """Evidence on a group of near-identical texts."""
+    times = sorted(at for at in group.authors.values() if at >= group.newest - rules.match_window)
+    k = len(times)
+    signals: list[Signal] = []
+    bits = sum(vocabulary.bits(stem) for stem in group.stems)
+    # Copies that independent authors would write: bits halve the chance of each; capped, since people do
+    # quote.
+    p = max(FLOOR, 2.0 ** (-min(bits, 30.0) / 8 * max(0, k - 1)))
+    signals.append(Signal("copies", "wording", float(k), 1.0, p))
+    if (s := synchrony(times, rules.windows, pace)) is not None:
+        signals.append(s)
+    if (s := together_before(group.companions, len(group.authors), group.number, companions)) is not None:
+        signals.append(s)
+    if (s := repeaters(group.repeaters, len(group.authors), companions)) is not None:
+        signals.append(s)
+    if (s := newcomers(group.known_before, group.fresh, companions)) is not None:
+        signals.append(s)
+    networks = {m.network for m in group.members if m.network}
+    if len(networks) > 1:
+        p = 10.0 ** -(len(networks) - 1)
+        signals.append(Signal("networks", "networks", float(len(networks)), 1.0, p))
+    return tuple(signals), counters_of_group(group, rules, vocabulary, usual)
+
+
+def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual: float) -> tuple[Counter, ...]:
+    """What speaks against: the stream is full of the same subject in other words, details of one's own, an
+    old notice."""
+    counters: list[Counter] = []
+    about = subject(group.stems, vocabulary)
+    strength = (about - rules.subject_from) / (rules.subject_full - rules.subject_from)
+    if strength > 0.0:
+        counters.append(Counter("subject", round(about, 3), min(1.0, strength)))
+    counters += known_voices(group.voices, len(group.authors))
+    strength = (usual - rules.copies_from) / (rules.copies_full - rules.copies_from)
+    if strength > 0.0:
+        counters.append(Counter("usual_copies", round(usual, 3), min(1.0, strength)))
+    own = [m.numbers for m in group.members if m.author is not None and m.numbers]
+    if len(own) >= 3:
+        varied = len(set(own)) / len(group.members)
+        if varied > 0.5:
+            counters.append(Counter("own_details", round(varied, 2), min(1.0, varied)))
+    if group.reposts > 2 * group.posts:
+        strength = min(1.0, group.reposts / (10 * max(1, group.posts)))
+        counters.append(Counter("reposts", float(group.reposts), strength))
+    if group.newest - group.born > 86400:
+        counters.append(Counter("old_text", round((group.newest - group.born) / 86400, 1), 1.0))
+    return tuple(counters)
+
+
+def known_voices(voices: int, authors: int) -> list[Counter]:
+    """Most authors are known here by words of their own: neighbours who repeat each other, not accounts that appear."""
+    share = voices / max(1, authors)
+    return [Counter("known_voices", round(share, 2), min(1.0, (share - 0.5) / 0.3))] if share > 0.5 else []
+
+
+def subject(stems: tuple[str, ...], vocabulary: Vocabulary) -> float:
+    """Share of the stream's distinct texts that have the second most common word of a text: two words make
+    a subject."""
+    shares = sorted((vocabulary.share(stem) for stem in stems), reverse=True)
+    return shares[1] if len(shares) > 1 else 0.0
+
+
+def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usually: float,
+              posts_per_author: float, now: float) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
+    """Evidence on a shared tag, link or phone: rarity by its own past, then what its posts have in common."""
+    k = len(marker.authors)
+    signals: list[Signal] = []
+    span = max(now - marker.born, float(rules.match_window))
+    expected = (marker.left + 0.3) * rules.match_window / span
+    signals.append(Signal(marker.kind, "marker", float(k), round(expected, 3), poisson_tail(k, expected)))
+    copied = set().union(*(a for a in marker.texts.values() if len(a) > 1)) if marker.texts else set()
+    if len(copied) >= 2:
+        usual = max(copied_usually, 0.03)
+        signals.append(Signal("copied_share", "wording", float(len(copied)), round(usual * k, 2),
+                              binomial_tail(len(copied), k, usual)))
+    first: dict[str, float] = {}
+    for use in marker.uses:
+        if use.author is not None:
+            first.setdefault(use.author, use.at)
+    if (s := burst(sorted(first.values()))) is not None:
+        signals.append(s)
+    extra = marker.posts - k
+    usual_extra = max(posts_per_author - 1.0, 0.05) * k
+    if extra > usual_extra and extra >= 3:
+        signals.append(Signal("concentration", "concentration", round(marker.posts / k, 2),
+                              round(1 + usual_extra / k, 2), poisson_tail(extra, usual_extra)))
+    if (s := together_before(marker.companions, k, -1, companions)) is not None:
+        signals.append(s)
+    if (s := repeaters(min(marker.repeaters, k), k, companions)) is not None:
+        signals.append(s)
+    if (s := newcomers(marker.known_before, marker.fresh, companions)) is not None:
+        signals.append(s)
+    counters: list[Counter] = []
+    about = sum(use.subject for use in marker.uses) / max(1, len(marker.uses))
+    strength = (about - rules.subject_from) / (rules.subject_full - rules.subject_from)
+    if strength > 0.0:
+        counters.append(Counter("subject", round(about, 3), min(1.0, strength)))
+    counters += known_voices(min(marker.voices, k), k)
+    varied = 1.0 - len(copied) / k
+    if varied > 0.5:
+        counters.append(Counter("own_words", round(varied, 2), (varied - 0.5) / 0.5))
+    return tuple(signals), tuple(counters)
+
+
+def weight_of(p: float, cap: float) -> float:
+    """Evidence of a p: its negative decimal logarithm, at most `cap`."""
+    return min(cap, max(0.0, -log10(max(p, FLOOR))))

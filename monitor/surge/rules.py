@@ -1,0 +1,42 @@
+"""The numbers that surges are judged by: read from config/knowledge/surges.yaml, handed in as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Thresholds and weights. Times in seconds, `bits` of information, weights in logits. Meanings:
+    docs/surges.md."""
+
+    min_authors: int
+    min_shown: int
+    min_bits: float
+    join: float
+    same: float
+    join_stems: int
+    windows: tuple[int, ...]
+    copy_window: int
+    match_window: int
+    silence: int
+    late: int
+    companion_window: int
+    family_p: float
+    min_families: int
+    volume_p: float
+    volume_authors: int
+    volume_windows: tuple[int, ...]
+    coordinated_at: float
+    bias: float
+    weights: Mapping[str, float] = field(default_factory=dict)
+    caps: Mapping[str, float] = field(default_factory=dict)
+    against: Mapping[str, float] = field(default_factory=dict)
+    subject_from: float = 0.05
+    subject_full: float = 0.30
+    copies_from: float = 0.05
+    copies_full: float = 0.20
+    stop_words: frozenset[str] = frozenset()
+    open_calls: tuple[str, ...] = ()
+    ruleset: str = ""
