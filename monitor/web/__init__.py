@@ -1,0 +1,65 @@
+"""The pages, the JSON API and the live stream. No rules here: it reads `ticketing.feed`, calls `ticketing.service`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from monitor.live import Live
+from monitor.store.engine import Database
+from monitor.web import api, entrance, guard, health, pages, stream, verbs
+from monitor.web.options import WebOptions
+from monitor.web.site import SITE, STATIC, Site
+
+if TYPE_CHECKING:
+    from ticketing.service import Service
+
+__all__ = ["WebOptions", "build"]
+
+MOST_BYTES = 64 * 1024
+"""Of a request's body: the largest form of ours has a few hundred."""
+
+
+def build(db: Database, live: Live, service: Service, options: WebOptions,
+          clock: Callable[[], datetime]) -> web.Application:
+    """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes."""
+    app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
+    app[SITE] = Site(db, live, service, options, clock)
+    app.on_shutdown.append(_end_streams)
+    app.add_routes([
+        web.get("/", pages.show_feed),
+        web.get("/triage", pages.show_triage),
+        web.get("/tickets", pages.show_tickets),
+        web.get("/tickets/{number}", pages.show_ticket),
+        web.get(r"/posts/{id:\d{1,18}}", pages.show_post),
+        web.get("/sources", pages.show_sources),
+        web.get("/wall", pages.show_wall),
+        web.get("/language/{code}", pages.choose_language),
+        web.get("/login", entrance.show_login),
+        web.post("/login", entrance.log_in),
+        web.post("/logout", entrance.log_out),
+        web.get("/healthz", health.healthz),
+        web.get("/readyz", health.readyz),
+        web.get("/metrics", health.metrics),
+        web.get("/api/v1/posts", api.get_posts),
+        web.get(r"/api/v1/posts/{id:\d{1,18}}", api.get_post),
+        web.post(r"/api/v1/posts/{id:\d{1,18}}/{verb}", verbs.do_to_post),
+        web.get("/api/v1/tickets", api.get_tickets),
+        web.get("/api/v1/tickets/{number}", api.get_ticket),
+        web.post("/api/v1/tickets/{number}/{verb}", verbs.do_to_ticket),
+        web.get("/api/v1/sources", api.get_sources),
+        web.get("/api/v1/akimats", api.get_akimats),
+        web.get("/api/v1/session", api.get_session),
+        web.get("/api/v1/events", stream.events),
+        web.get("/api/v1/openapi.json", api.get_openapi),
+        web.static("/static", STATIC),
+    ])
+    return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Streams would keep the server waiting for its time-out."""
+    app[SITE].live.close()

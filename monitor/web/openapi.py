@@ -1,0 +1,134 @@
+"""The API described: OpenAPI 3.1 from one table. tests/web holds it against the routes and against real answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ticketing.feed import LANGUAGES, PERIODS, STATES
+
+_S: dict[str, Any] = {"type": "string"}
+_N: dict[str, Any] = {"type": ["string", "null"]}
+_I: dict[str, Any] = {"type": "integer"}
+_T: dict[str, Any] = {"type": "string", "format": "date-time"}
+_TN: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
+
+
+def _object(required: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {**required, **more}, "required": sorted(required)}
+
+
+def _list(of: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": of}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_REASON = _object({"rule": _S, "start": _I, "end": _I, "weight": {"type": "number"}, "text": _S})
+_STEPS = {"type": ["array", "null"], "items": _object({"step": _S})}
+_TICKET: dict[str, Any] = {
+    "number": _S, "status": _S, "office": _S, "akimat": _S, "topic": _S, "kind": _S, "urgency": _S,
+    "location_text": _N, "department": _S, "responsible": {"type": ["integer", "null"]},
+    "assigned_by": {"type": ["object", "null"]}, "received_at": _T, "registered_at": _T, "due_first": _T,
+    "due_first_derivation": _STEPS, "due_final": _T, "due_final_derivation": _STEPS, "first_reaction_at": _TN,
+    "closed_at": _TN, "proposal": {"type": ["object", "null"]},
+}
+
+SCHEMAS: dict[str, Any] = {
+    "Verdict": _object({
+        "decision": {"enum": ["register", "triage", "ignore"]}, "score": {"type": "number"}, "language": _S,
+        "akimat": _N,
+        "candidates": _list(_S), "also": _list(_S), "topic": _N, "kind": _N, "urgency": _N, "location_text": _N,
+        "ruleset": _S, "reasons": _list(_REASON)}),
+    "Post": _object({
+        "id": _I, "network": _S, "source": _S, "native_id": _S, "revision": _I, "url": _S, "text": _S, "author": _S,
+        "home": _N, "published_at": _T, "collected_at": _T, "edited_at": _TN, "deleted_at": _TN, "state": _S,
+        "verdict": _ref("Verdict"), "ticket": _N}),
+    "Ticket": _object({**_TICKET, "responsible_name": _N, "post": {"type": ["integer", "null"]}, "posts": _I}),
+    "Entry": _object({"office": _S, "seq": _I, "at": _S, "actor": _S, "action": _S, "details": _S, "prev_hash": _S,
+                      "hash": _S}),
+    "WholeTicket": _object({**_TICKET, "parent": _N, "posts": _list(_ref("Post")), "entries": _list(_ref("Entry"))}),
+    "Source": _object({
+        "name": _S, "network": _S, "state": _S, "reason": _N, "silent": {"type": "boolean"}, "silent_since": _TN,
+        "last_ok_at": _TN, "last_try_at": _TN, "last_post_at": _TN, "next_poll_at": _TN, "failures": _I, "posts": _I}),
+    "Akimat": _object({"code": _S, "name": _S, "path": _S}),
+    "Session": _object({"login": _S, "name": _S, "role": _S, "office": _N, "language": _S, "csrf": _S}),
+    "Order": {"type": "object", "properties": {
+        "akimat": {**_S, "description": "KATO code or a name that only one unit has"},
+        "correction": {"type": ["integer", "null"], "description": "what to undo; the last one by default"}}},
+    "Done": _object({"verb": _S, "undo": {"type": ["integer", "null"]}}, number=_S, post=_I, html=_S),
+    "Error": _object({"error": _S, "status": _I}, candidates=_list(_object({"code": _S, "name": _S}))),
+}
+SCHEMAS |= {f"{name}s": _object({"items": _list(_ref(name)), "next": _N}) for name in ("Post", "Ticket")}
+SCHEMAS |= {f"{name}s": _object({"items": _list(_ref(name))}) for name in ("Source", "Akimat")}
+
+_FILTER = [("akimat", _S, "KATO code; everything below it too"), ("topic", _S, "code of a topic"),
+           ("language", {"enum": sorted(LANGUAGES)}, "language of the post"),
+           ("state", {"enum": list(STATES)}, "what became of it"),
+           ("period", {"enum": list(PERIODS)}, "how old at most"),
+           ("q", _S, "words in the text")]
+_PAGE = [("before", _I, "continue below this position: take it from `next`"),
+         ("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "how many")]
+_ID = ("id", _I)
+_NUMBER = ("number", _S)
+
+# method, path, summary, path parameters, query parameters, schema of the answer
+ROUTES: tuple[tuple[str, str, str, list[Any], list[Any], str], ...] = (
+    ("get", "/api/v1/posts", "Posts, newest first", [], _FILTER + _PAGE, "Posts"),
+    ("get", "/api/v1/posts/{id}", "One post", [_ID], [], "Post"),
+    ("post", "/api/v1/posts/{id}/{verb}", "Decide about a post",
+     [_ID, ("verb", {"enum": ["take", "not_addressed", "other_akimat", "undo"]})], [], "Done"),
+    ("get", "/api/v1/tickets", "Cards, newest first", [], _FILTER + _PAGE, "Tickets"),
+    ("get", "/api/v1/tickets/{number}", "One card with its posts and register entries", [_NUMBER], [], "WholeTicket"),
+    ("post", "/api/v1/tickets/{number}/{verb}", "Act on a card",
+     [_NUMBER, ("verb", {"enum": ["accept", "redirect"]})], [], "Done"),
+    ("get", "/api/v1/sources", "Every source and how it fares", [], [], "Sources"),
+    ("get", "/api/v1/akimats", "Akimats by the begin of a name", [], [("q", _S, "begin of a name")], "Akimats"),
+    ("get", "/api/v1/session", "Who is signed in, and the CSRF token", [], [], "Session"),
+    ("get", "/api/v1/events", "What happens, as server-sent events (post, ticket, source) with Last-Event-ID", [],
+     [*_FILTER, ("after", _I, "start behind this event"), ("view", _S, "json, or the rows of a page as HTML")], ""),
+    ("get", "/api/v1/openapi.json", "This description", [], [], ""),
+)
+
+
+def document(public_url: str) -> dict[str, Any]:
+    """The description of this installation's API."""
+    paths: dict[str, Any] = {}
+    for method, path, summary, in_path, in_query, answer in ROUTES:
+        paths.setdefault(path, {})[method] = _operation(method, path, summary, in_path, in_query, answer)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Qulaq", "version": "1", "description":
+                 "Rights are those of the person signed in. A POST carries the token of /api/v1/session "
+                 "in X-CSRF-Token."},
+        "servers": [{"url": public_url}],
+        "security": [{"session": []}],
+        "paths": paths,
+        "components": {"schemas": SCHEMAS, "securitySchemes": {
+            "session": {"type": "apiKey", "in": "cookie", "name": "qulaq_session"}}},
+    }
+
+
+def _operation(method: str, path: str, summary: str, in_path: list[Any], in_query: list[Any], answer: str,
+               ) -> dict[str, Any]:
+    kind = "text/event-stream" if path.endswith("/events") else "application/json"
+    content: dict[str, Any] = {kind: {"schema": _ref(answer)} if answer else {}}
+    parameters = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in in_path]
+    parameters += [{"name": name, "in": "query", "schema": schema, "description": said}
+                   for name, schema, said in in_query]
+    failed = {"application/json": {"schema": _ref("Error")}}
+    operation: dict[str, Any] = {
+        "summary": summary, "operationId": f"{method} {path}", "parameters": parameters,
+        "responses": {"200": {"description": "done", "content": content},
+                      "401": {"description": "not signed in", "content": failed}}}
+    if in_query and answer:
+        operation["responses"]["400"] = {"description": "a parameter is not understood", "content": failed}
+    if in_path:
+        operation["responses"]["404"] = {"description": "none, or of another office", "content": failed}
+    if method == "post":
+        operation["parameters"].append({"name": "X-CSRF-Token", "in": "header", "required": True, "schema": _S})
+        operation["requestBody"] = {"content": {"application/json": {"schema": _ref("Order")}}}
+        operation["responses"] |= {"403": {"description": "not for this role", "content": failed},
+                                   "409": {"description": "not possible now", "content": failed}}
+    return operation

@@ -1,0 +1,243 @@
+"""The pages: read, render, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from config.languages import N_
+from monitor.live import last_event
+from monitor.web import ask as asking
+from monitor.web import words
+from monitor.web.ask import Ask
+from monitor.web.guard import refusal
+from monitor.web.history import History, history
+from monitor.web.site import PAGE_LANGUAGES, SITE, Reader, back_to, reader_of, render, view_for
+from ticketing import feed
+from ticketing.feed import Counts, FeedRow, Filter, Hole, SourceState
+from ticketing.store import ticket_by_number
+from ticketing.ticket import typed_number
+
+WHOLE_TEXT = 200_000
+"""Characters of a post on its own page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a list page reads in one transaction, so that rows and counts agree."""
+
+    rows: list[FeedRow]
+    more: bool
+    counts: Counts
+    sources: list[SourceState]
+    holes: list[Hole]
+    last_event: int
+    done: FeedRow | None = None
+
+
+def read_page(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: datetime, limit: int,
+              before: int | None, tickets_only: bool, mine: int | None, done: int | None) -> Page:
+    """Rows from position `before` down, and what stands around them."""
+    last = last_event(c)  # first: what is committed later comes again by the stream, never not at all
+    if tickets_only:
+        rows = feed.tickets(c, scope, wanted, now, before=before, mine=mine, limit=limit + 1)
+    else:
+        rows = feed.rows(c, scope, wanted, now, before=before, limit=limit + 1)
+    more, rows = len(rows) > limit, rows[:limit]
+    since = rows[-1].collected_at if rows else now - timedelta(days=1)
+    newest = now if before is None else rows[0].collected_at if rows else now
+    # A wobble of a minute is no hole in anybody's day; the page of sources lists them all.
+    holes = [h for h in feed.holes(c, since, newest) if (h.until or now) - h.since >= timedelta(minutes=1)]
+    shown = None if done is None else next(iter(feed.rows(c, scope, None, now, posts=[done])), None)
+    return Page(rows, more, feed.counts(c, scope, now), feed.sources(c), holes, last, shown)
+
+
+async def show_feed(request: web.Request) -> web.Response:
+    """The feed."""
+    return await _list(request, "feed")
+
+
+async def show_triage(request: web.Request) -> web.Response:
+    """The feed of what detection left to people."""
+    return await _list(request, "triage")
+
+
+async def show_tickets(request: web.Request) -> web.Response:
+    """The register as a list."""
+    return await _list(request, "tickets")
+
+
+async def _list(request: web.Request, where: str) -> web.Response:
+    site, reader = request.app[SITE], reader_of(request)
+    now = site.clock()
+    wanted = asking.read(request.query, site.units, site.knowledge.topics)
+    if typed_number(wanted.q) is not None:
+        named = await site.db.read(ticket_by_number, wanted.q)
+        if named is not None:
+            raise web.HTTPSeeOther(view_for(site, reader.language, "", now).ticket_url(named.number))
+    effective = wanted.with_state("waiting") if where == "triage" else wanted
+    mine = reader.person.id if where == "tickets" and request.query.get("mine") == "1" else None
+    before = _position(request.query.get("before"))
+    page = await site.db.read(read_page, reader.scope, effective.filter(site.units), now, site.options.page_size,
+                              before, where == "tickets", mine, _position(request.query.get("done")))
+    view = view_for(site, reader.language, reader.person.role, now)
+    return _html("feed.html", **frame(site, reader, view, page.counts, page.sources, where, request),
+                 ask=wanted, page=page, gaps=view.gaps(page.rows, page.holes if where != "tickets" else ()),
+                 older=_older(wanted, page, where, mine), mine=mine is not None, before=before,
+                 said=said_by_code(request),
+                 stream=stream_url(where, wanted, page.last_event) if before is None else "")
+
+
+def stream_url(where: str, wanted: Ask, after: int) -> str:
+    """Where the script listens for what follows this page."""
+    query = wanted.query(view=where, after=after)
+    return f"/api/v1/events{query}"
+
+
+def _older(wanted: Ask, page: Page, where: str, mine: int | None) -> str | None:
+    if not page.more:
+        return None
+    last = page.rows[-1]
+    # Tickets are in the order of their numbers, posts in the order of arrival.
+    position = last.ticket_id if where == "tickets" else last.id
+    path = {"feed": "/", "triage": "/triage", "tickets": "/tickets"}[where]
+    return path + wanted.query(before=position, mine="1" if mine else None)
+
+
+def frame(site: Any, reader: Reader, view: Any, counts: Counts, sources: Sequence[SourceState], where: str,
+          request: web.Request) -> dict[str, Any]:
+    """What every page of a signed-in reader has around it."""
+    return {
+        "reader": reader, "w": view, "counts": counts, "sources": sources, "where": where, "words": words,
+        "topics": sorted(site.knowledge.topics.values(), key=lambda t: view.topic(t.code)), "units": site.units,
+        "path": request.path_qs, "last_ok": max((s.last_ok_at for s in sources if s.last_ok_at), default=None),
+        "other_language": next(code for code in PAGE_LANGUAGES if code != reader.language),
+    }
+
+
+def said_by_code(request: web.Request) -> str | None:
+    """A message that a form without script came back with; one of ours, never text from the address."""
+    return None if request.query.get("said") not in ("undone", "accepted") else request.query["said"]
+
+
+async def show_ticket(request: web.Request) -> web.Response:
+    """One card: post, facts, deadlines with their derivation, responsible with the reason, register entries."""
+    site, reader = request.app[SITE], reader_of(request)
+    now = site.clock()
+    found = await site.db.read(_ticket, request.match_info["number"], reader.scope, now)
+    if found is None:
+        return refusal(request, 404, N_("There is no card with this number, or it belongs to another office."))
+    row, posts, past, counts, sources, last, number = found
+    if request.match_info["number"] != number:
+        raise web.HTTPSeeOther(view_for(site, reader.language, "", now).ticket_url(number))
+    view = view_for(site, reader.language, reader.person.role, now)
+    return _html("ticket.html", **frame(site, reader, view, counts, sources, "tickets", request), ticket=row,
+                 posts=posts, past=past, said=said_by_code(request),
+                 stream=f"/api/v1/events?view=ticket&after={last}")
+
+
+def _ticket(c: Connection, number: str, scope: frozenset[str] | None, now: datetime,
+            ) -> tuple[Any, list[FeedRow], list[History], Counts, list[SourceState], int, str] | None:
+    last = last_event(c)
+    row = ticket_by_number(c, number)
+    if row is None or (scope is not None and row.akimat not in scope and row.office not in scope):
+        return None
+    # Whoever may see the card may see its posts: after a redirect they stand under another akimat.
+    posts = feed.rows(c, None, None, now, ticket_id=row.id, revisions=True, excerpt=WHOLE_TEXT, limit=200)
+    return row, posts, history(c, row.number), feed.counts(c, scope, now), feed.sources(c), last, row.number
+
+
+async def show_post(request: web.Request) -> web.Response:
+    """One post with its whole text."""
+    site, reader = request.app[SITE], reader_of(request)
+    now = site.clock()
+    found = await site.db.read(_post, int(request.match_info["id"]), reader.scope, now)
+    if found is None:
+        return refusal(request, 404, N_("There is no such post, or it belongs to another office."))
+    row, counts, sources, last = found
+    view = view_for(site, reader.language, reader.person.role, now)
+    return _html("post.html", **frame(site, reader, view, counts, sources, "feed", request), r=row,
+                 said=said_by_code(request), stream=f"/api/v1/events?view=ticket&after={last}")
+
+
+def _post(c: Connection, id_: int, scope: frozenset[str] | None, now: datetime,
+          ) -> tuple[FeedRow, Counts, list[SourceState], int] | None:
+    last = last_event(c)
+    rows = feed.rows(c, scope, None, now, posts=[id_], revisions=True, excerpt=WHOLE_TEXT)
+    return (rows[0], feed.counts(c, scope, now), feed.sources(c), last) if rows else None
+
+
+async def show_sources(request: web.Request) -> web.Response:
+    """Every source: state, last fetch, holes."""
+    site, reader = request.app[SITE], reader_of(request)
+    now = site.clock()
+    sources, holes, counts, last = await site.db.read(_sources, reader.scope, now)
+    view = view_for(site, reader.language, reader.person.role, now)
+    return _html("sources.html", **frame(site, reader, view, counts, sources, "sources", request), holes=holes,
+                 stream=f"/api/v1/events?view=sources&after={last}")
+
+
+def _sources(c: Connection, scope: frozenset[str] | None, now: datetime,
+             ) -> tuple[list[SourceState], list[Hole], Counts, int]:
+    last = last_event(c)
+    return feed.sources(c), feed.holes(c, now - timedelta(days=30), now, 100), feed.counts(c, scope, now), last
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """Three columns: late or undecided, new, in hand."""
+
+    late: list[FeedRow]
+    new: list[FeedRow]
+    hand: list[FeedRow]
+    counts: Counts
+    sources: list[SourceState]
+    last_event: int
+
+
+def read_wall(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: datetime) -> Wall:
+    """What the wall shows."""
+    def column(state: str, limit: int) -> list[FeedRow]:
+        narrowed = Filter(wanted.akimats, wanted.topic, wanted.language, state, wanted.period, wanted.text)
+        return feed.rows(c, scope, narrowed, now, limit=limit, excerpt=240)
+    last = last_event(c)
+    late = column("late", 6)
+    shown = {r.number for r in late}
+    return Wall((late + column("waiting", 6))[:6], [r for r in column("new", 12) if r.number not in shown][:6],
+                [r for r in column("hand", 12) if r.number not in shown][:6],
+                feed.counts(c, scope, now), feed.sources(c), last)
+
+
+async def show_wall(request: web.Request) -> web.Response:
+    """The feed readable at four metres, without controls."""
+    site, reader = request.app[SITE], reader_of(request)
+    now = site.clock()
+    wanted = asking.read(request.query, site.units, site.knowledge.topics)
+    wall = await site.db.read(read_wall, reader.scope, wanted.filter(site.units), now)
+    view = view_for(site, reader.language, reader.person.role, now)
+    return _html("wall.html", **frame(site, reader, view, wall.counts, wall.sources, "wall", request),
+                 wall=wall, ask=wanted, stream=stream_url("wall", wanted, wall.last_event))
+
+
+async def choose_language(request: web.Request) -> web.Response:
+    """Remember the language of the pages in a cookie."""
+    response = web.HTTPSeeOther(back_to(request.query.get("back")))
+    code = request.match_info["code"]
+    if code in PAGE_LANGUAGES:
+        response.set_cookie("qulaq_language", code, max_age=365 * 86400, samesite="Lax", path="/",
+                            secure=request.app[SITE].options.secure, httponly=True)
+    raise response
+
+
+def _position(typed: str | None) -> int | None:
+    return int(typed) if typed and typed.isascii() and typed.isdigit() and len(typed) < 19 else None
+
+
+def _html(template: str, **values: Any) -> web.Response:
+    return web.Response(text=render(values["reader"].language, template, **values), content_type="text/html")
+

@@ -1,0 +1,58 @@
+"""Rows as JSON values: what the API gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ticketing.feed import FeedRow, SourceState
+
+
+def moment(at: datetime | None) -> str | None:
+    """ISO 8601 with offset."""
+    return None if at is None else at.isoformat()
+
+
+def post(row: FeedRow) -> dict[str, Any]:
+    """A post with its verdict and the number of its card."""
+    detail = row.detail
+    return {
+        "id": row.id, "network": row.network, "source": row.source, "native_id": row.native_id,
+        "revision": row.revision, "url": row.url, "text": row.text, "author": row.author, "home": row.home,
+        "published_at": moment(row.published_at), "collected_at": moment(row.collected_at),
+        "edited_at": moment(row.edited_at), "deleted_at": moment(row.deleted_at), "state": row.state,
+        "verdict": {
+            "decision": row.decision, "score": row.score, "language": row.language, "akimat": row.judged_akimat,
+            "candidates": list(detail.get("candidates", ())), "also": list(detail.get("also", ())),
+            "topic": row.judged_topic, "kind": row.judged_kind, "urgency": row.judged_urgency,
+            "location_text": row.judged_location, "ruleset": row.ruleset,
+            "reasons": [dict(zip(("rule", "start", "end", "weight", "text"), r, strict=False))
+                        for r in detail.get("reasons", ())],
+        },
+        "ticket": row.number,
+    }
+
+
+def ticket(row: FeedRow) -> dict[str, Any]:
+    """A card with its posts left to /api/v1/posts."""
+    return {
+        "number": row.number, "status": row.status, "office": row.office, "akimat": row.ticket_akimat,
+        "topic": row.ticket_topic, "kind": row.ticket_kind, "urgency": row.ticket_urgency,
+        "location_text": row.ticket_location, "department": row.department, "responsible": row.responsible,
+        "responsible_name": row.responsible_name, "assigned_by": row.assigned_by,
+        "received_at": moment(row.received_at), "registered_at": moment(row.registered_at),
+        "due_first": moment(row.due_first), "due_first_derivation": row.due_first_derivation,
+        "due_final": moment(row.due_final), "due_final_derivation": row.due_final_derivation,
+        "first_reaction_at": moment(row.first_reaction_at), "closed_at": moment(row.closed_at),
+        "proposal": row.proposal, "post": row.id or None, "posts": row.posts,
+    }
+
+
+def source(state: SourceState) -> dict[str, Any]:
+    """A source and how it fares."""
+    return {
+        "name": state.name, "network": state.network, "state": state.state, "reason": state.reason,
+        "silent": state.silent, "silent_since": moment(state.since), "last_ok_at": moment(state.last_ok_at),
+        "last_try_at": moment(state.last_try_at), "last_post_at": moment(state.last_post_at),
+        "next_poll_at": moment(state.next_poll_at), "failures": state.failures, "posts": state.posts,
+    }

@@ -1,0 +1,92 @@
+"""The words for codes: the same word for the same thing on every page. English ids; web.po holds kk and ru."""
+
+from __future__ import annotations
+
+from config.languages import N_
+
+KIND = {
+    "complaint": N_("complaint"), "application": N_("application"), "proposal": N_("proposal"),
+    "message": N_("message"), "response": N_("response"), "inquiry": N_("inquiry"),
+}
+LANGUAGE = {
+    "kk": N_("Kazakh"), "ru": N_("Russian"), "mixed": N_("mixed language"),
+    "kk_plain": N_("Kazakh without its letters"),
+       "kk_latin": N_("Kazakh in Latin script"), "en": N_("English"), "other": N_("other language"),
+}
+STATUS = {
+    "registered": N_("waits for acceptance"), "assigned": N_("waits for acceptance"), "accepted": N_("in hand"),
+    "answered": N_("answered"), "closed": N_("closed"), "redirected": N_("redirected"), "merged": N_("merged"),
+    "not_examined": N_("not examined"), "void": N_("void"),
+}
+STATE = {
+    "triage": N_("needs a decision"), "not_addressed": N_("not addressed"), "duplicate": N_("duplicate"),
+    "ignored": N_("passed over"), "own": N_("the office's own post"), "elsewhere": N_("for an akimat not served here"),
+    "revision": N_("edited"), "ticket": N_("registered"), "attached": N_("copy"),
+}
+LATE = N_("late")
+SOURCE = {
+    "new": N_("not asked yet"), "up": N_("heard"), "down": N_("silent"), "waiting": N_("told to wait"),
+    "refused": N_("refuses us"), "damaged": N_("unreadable"), "off": N_("switched off"),
+}
+ROLE = {
+    "viewer": N_("viewer"), "press": N_("press officer"), "officer": N_("officer"), "head": N_("head"),
+    "controller": N_("controller"), "operator": N_("operator"),
+}
+DONE = {
+    "take": N_("taken into the register"), "not_addressed": N_("set aside as not addressed"),
+    "other_akimat": N_("given to another akimat"),
+}
+FILTER_STATE = {
+    "waiting": N_("needing a decision"), "new": N_("waiting for acceptance"), "hand": N_("being worked on"),
+    "late": N_("overdue"), "done": N_("done"), "dismissed": N_("set aside by people"),
+    "ignored": N_("passed over by detection"),
+}
+FILTER_PERIOD = {"24h": N_("the last 24 hours"), "7d": N_("the last 7 days"), "30d": N_("the last 30 days")}
+FILTER_LANGUAGE = {
+    "kk": N_("in Kazakh"), "ru": N_("in Russian"), "mixed": N_("in both languages"), "other": N_("in another language"),
+}
+ENTRY = {
+    "register": N_("entered in the register"), "assign": N_("assigned"), "accept": N_("accepted"),
+    "readdress": N_("given to another akimat of the office"), "redirect": N_("redirected to another office"),
+    "attach": N_("the same text attached"), "revise": N_("the post was edited or deleted"),
+    "propose_redirect": N_("an edit names another akimat"), "void": N_("made void"), "restore": N_("restored"),
+}
+CHOSEN = {
+    "named": N_("named by the rule"), "deputy": N_("stands in for an absent colleague"),
+    "least_loaded": N_("has the fewest open tickets of the department"), "role": N_("has the role that the rule names"),
+    "duty": N_("nobody else is there: the duty officer"),
+}
+# The departments that config/knowledge/topics names; those of an office's own routing are shown as it wrote them.
+DEPARTMENT = {
+    "economy": N_("economy"), "education": N_("education"), "improvement": N_("improvement of the town"),
+    "land": N_("land and construction"), "roads": N_("roads and transport"), "social": N_("social protection"),
+    "utilities": N_("utilities and housing"),
+}
+REASON = {
+    "addressee": N_("names the akimat or its akim"), "request": N_("a request"), "order": N_("asks to act"),
+    "wish": N_("says what the authority should do"), "you": N_("speaks to somebody"), "ask": N_("a question"),
+    "reproach": N_("a reproach"), "thanks": N_("thanks"), "propose": N_("a proposal"), "trouble": N_("a trouble"),
+    "news": N_("sounds like news"), "advert": N_("sounds like an advert"), "joke": N_("a joke"),
+    "beside": N_("the building as a landmark"), "at_building": N_("the building as a landmark"),
+    "peers": N_("speaks to neighbours or friends"), "occasion": N_("a cup, a contest or congratulations"),
+    "bygone": N_("about the past"), "reported": N_("tells what others wrote"),
+    "reply_official": N_("a reply to an official account"), "mention_official": N_("mentions an official account"),
+    "abroad": N_("about another country"), "other_body_first": N_("speaks to another body first"),
+    "to_person": N_("speaks to a private person"), "question_mark": N_("a question"), "topic": N_("topic word"),
+}
+RULE = {
+    "first_reaction": N_("to the first answer"), "first_reaction_urgent": N_("to the first answer, urgent"),
+    "final": N_("to the final answer"),
+}
+NETWORK = {
+    "rss": "RSS", "telegram": "Telegram", "telegram_web": "Telegram", "instagram": "Instagram", "facebook": "Facebook",
+    "vk": "VK", "ok": "OK", "youtube": "YouTube", "threads": "Threads", "x": "X", "tiktok": "TikTok",
+    "whatsapp": "WhatsApp", "mastodon": "Mastodon", "bluesky": "Bluesky", "email": "E-mail", "replay": "Replay",
+}
+LANG_TAG = {"kk": "kk", "kk_plain": "kk", "kk_latin": "kk-Latn", "ru": "ru", "mixed": "kk", "en": "en"}
+"""What screen readers and hyphenation are told of a post; nothing where the language is not known."""
+
+
+def network(code: str) -> str:
+    """The network's own name."""
+    return NETWORK.get(code) or NETWORK.get(code.split("_", 1)[0]) or code
