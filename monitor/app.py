@@ -1,0 +1,240 @@
+"""The composition root: the only module that builds everything. One TaskGroup holds what runs.
+
+Settings and knowledge may be replaced while it runs: the parts that read them get the new ones, sources that changed
+are driven anew, and nothing that was stored is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+import connectors
+from config.reload import Watcher
+from config.settings import Settings, Source
+from config.surges import load_rules
+from connectors.base import secrets_of
+from monitor.collect import Collector
+from monitor.core.judge import Judge
+from monitor.core.knowledge import Knowledge
+from monitor.http import WebHttp
+from monitor.jobs import scheduler
+from monitor.live import Live
+from monitor.pipeline import Pipeline
+from monitor.setting import WRONG, Setting, models, now, options_of
+from monitor.store.engine import Database
+from monitor.store.sources import switch_off
+from monitor.surges import SurgeWatch
+from monitor.web import WebOptions, build
+from ticketing import people
+from ticketing.bot.inbound import Inbox
+from ticketing.bot.staff import StaffBot
+from ticketing.bot.voice import SpeakingBot
+from ticketing.desk import desk
+from ticketing.notify.edits import Edits
+from ticketing.notify.message import Wording
+from ticketing.notify.names import KnownNames
+from ticketing.notify.telegram import TelegramChannel, open_bot
+from ticketing.outbox import Outbox
+from ticketing.service import Service
+
+log = structlog.get_logger("qulaq")
+
+KNOWLEDGE = Path(__file__).resolve().parents[1] / "config" / "knowledge"
+def talk(level: int = logging.INFO) -> None:
+    """Logs to stderr: one readable line an event on a terminal, JSON in a pipe."""
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
+                    structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
+                    *([structlog.dev.ConsoleRenderer(
+                        pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)] if terminal else
+                      [structlog.processors.format_exc_info,
+                       structlog.processors.JSONRenderer(ensure_ascii=False)])],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx", "apscheduler", "aiohttp.access", "telegram"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+@dataclass(slots=True)
+class App:
+    """Everything that runs, for one database. `load` reads the setting anew; None: it never changes."""
+
+    db: Database
+    setting: Setting
+    load: Callable[[], Setting] | None = None
+    notice: str = ""
+    ready: Callable[[str], None] = field(default=lambda _address: None)
+    _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """The config in force."""
+        return self.setting.settings or Settings()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        service = self.setting.service()
+        pipeline = Pipeline(Judge(self.setting.knowledge), service, now)
+        live = Live(self.db)
+        news = asyncio.Event()
+        self.db.on_commit(news.set)
+        await self.db.write(_seat_offices, self.settings, self.setting.knowledge)
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(WebHttp())
+            address = await self._serve(stack, live, service)
+            channel = await self._channel(stack, address)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(live.run(), name="live")
+                group.create_task(pipeline.run(self.db, news), name="pipeline")
+                group.create_task(SurgeWatch(load_rules(), now).run(self.db), name="surges")
+                staff = None
+                if channel is not None:
+                    staff = StaffBot(service, channel.wording)
+                    bot = SpeakingBot(self.db, staff, channel)
+                    group.create_task(Outbox(self.db, {channel.name: channel}).run(), name="outbox")
+                    group.create_task(Edits(self.db, channel).run(), name="edits")
+                    group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
+                await self._drive(group, http)
+                jobs = scheduler(self.db, lambda: self.settings.retention.unaddressed_days, now)
+                jobs.start()
+                stack.callback(jobs.shutdown, wait=False)
+                if self.load is not None:
+                    group.create_task(self._reload(group, http, pipeline, service, channel, staff), name="reload")
+                self.ready(address)
+
+    async def _serve(self, stack: AsyncExitStack, live: Live, service: Service) -> str:
+        """The pages; returns their address."""
+        at = self.settings.web
+        options = WebOptions(public_url=at.address, notice=self.notice)
+        runner = web.AppRunner(build(self.db, live, service, options, now), access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        stack.callback(live.close)      # streams first: they would keep the server waiting
+        site = web.TCPSite(runner, at.host, at.port)
+        await site.start()
+        return at.public_url or f"http://{at.host}:{runner.addresses[0][1]}"
+
+    async def _channel(self, stack: AsyncExitStack, address: str) -> TelegramChannel | None:
+        """Telegram for staff, where a bot is configured."""
+        settings = self.settings
+        if settings.telegram is None:
+            return None
+        bot = await stack.enter_async_context(
+            open_bot(settings.telegram.token.get_secret_value(), settings.telegram.api_url))
+        return TelegramChannel(bot, self._wording(address))
+
+    def _wording(self, address: str) -> Wording:
+        """Names, and how much of a post each office lets out of the country, as they are settled now."""
+        names = KnownNames(self.setting.knowledge.registry, self.setting.knowledge.topics)
+        return Wording(names, address, {o.code: o.personal_data_in_messages for o in self.settings.offices})
+
+    async def _drive(self, group: asyncio.TaskGroup, http: WebHttp) -> None:
+        """One collector a source. Those that did not change go on; those gone or refused are made anew."""
+        wanted = {source.name: source for source in _sources(self.settings) if source.enabled}
+        for name, (source, task) in list(self._sources.items()):
+            if name not in wanted or not _same(wanted[name], source) or task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                del self._sources[name]
+        await self.db.write(switch_off, list(wanted), now())
+        for name, source in wanted.items():
+            if name in self._sources:
+                continue
+            connector = connectors.find(source.network)(name, source.settings)
+            collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)))
+            self._sources[name] = source, group.create_task(collector.run(), name=f"source {name}")
+
+    async def _reload(self, group: asyncio.TaskGroup, http: WebHttp, pipeline: Pipeline, service: Service,
+                      channel: TelegramChannel | None, staff: StaffBot | None) -> None:
+        """Take over each new valid setting."""
+        assert self.load is not None
+        watcher = await self._watcher(self.load)
+        if watcher.current.settings != self.setting.settings:   # edited since the program began to start
+            await self._take_over(watcher.current, group, http, pipeline, service, channel, staff)
+        async for setting in watcher.changes():
+            await self._take_over(setting, group, http, pipeline, service, channel, staff)
+
+    async def _watcher(self, load: Callable[[], Setting]) -> Watcher[Setting]:
+        """The watcher, as soon as the files can be read: they may have been broken while the program started."""
+        said = ""
+        while True:
+            try:
+                return await asyncio.to_thread(Watcher, load, _paths, _not_taken_over, WRONG)
+            except WRONG as e:
+                if str(e) != said:
+                    said = str(e)
+                    _not_taken_over(said.splitlines()[0] + "; the old config stays")
+                await asyncio.sleep(2.0)
+
+    async def _take_over(self, setting: Setting, group: asyncio.TaskGroup, http: WebHttp, pipeline: Pipeline,
+                         service: Service, channel: TelegramChannel | None, staff: StaffBot | None) -> None:
+        before, self.setting = self.settings, setting
+        service.desk = desk(setting.settings, setting.knowledge)
+        pipeline.judge = Judge(setting.knowledge)
+        if channel is not None and staff is not None:
+            channel.wording = staff.wording = self._wording(channel.wording.public_url)
+        await self.db.write(_seat_offices, self.settings, setting.knowledge)
+        await self._drive(group, http)
+        fixed = [name for name in ("database", "web", "telegram")
+                 if getattr(before, name) != getattr(self.settings, name)]
+        log.info("config taken over", sources=len(self._sources), **({"needs_restart": fixed} if fixed else {}))
+
+
+def _not_taken_over(reason: str) -> None:
+    log.error("config not taken over", reason=reason)
+
+
+def _paths(setting: Setting) -> Iterable[Path]:
+    """The files that make a setting."""
+    settings = setting.settings
+    folder = (settings.knowledge if settings else None) or KNOWLEDGE
+    calendars = [o.holidays for o in settings.offices if o.holidays] if settings else []
+    return [*([settings.path] if settings and settings.path else []), folder, *calendars]
+
+
+def _bot_source(settings: Settings) -> Source:
+    """The source whose poller serves the staff bot: one bot token has one consumer of updates."""
+    bot = settings.telegram
+    assert bot is not None
+    for source in settings.sources:
+        if source.network == "telegram" and source.enabled and _token(source) == bot.token.get_secret_value():
+            return source
+    made = Source.model_validate({"name": "telegram-bot", "network": "telegram"})
+    made._settings = models()["telegram"](token=bot.token, api_url=bot.api_url)
+    return made
+
+
+def _sources(settings: Settings) -> list[Source]:
+    """The configured sources and, where no source polls for the staff bot, one that does."""
+    known = list(settings.sources)
+    if settings.telegram is not None and (poller := _bot_source(settings)) not in known:
+        known.append(poller)
+    return known
+
+
+def _token(source: Source) -> str:
+    token: Any = getattr(source.settings, "token", None)
+    return token.get_secret_value() if token is not None else ""
+
+
+def _same(a: Source, b: Source) -> bool:
+    return a == b and a.settings == b.settings
+
+
+def _seat_offices(c: Any, settings: Settings, knowledge: Knowledge) -> None:
+    """The configured offices, known to the database, so that people can be put into them."""
+    for office in settings.offices:
+        unit = knowledge.registry[office.code]
+        people.put_office(c, office.code, office.name_kk or unit.name_kk, office.name_ru or unit.name_ru)

@@ -1,0 +1,86 @@
+"""One file is one command: `add_arguments(parser)` and `run(args) -> exit status`. What several need stands here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+
+from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.schema import upgrade
+
+
+class Unusable(Exception):
+    """Input or config that cannot be used: printed as one line on stderr (what, where, how to mend), exit 2."""
+
+
+def add_database(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """`--db URL`."""
+    parser.add_argument("--db", required=required, metavar="URL", help="sqlite:///FILE.db or postgresql://…")
+
+
+@contextmanager
+def open_database(args: argparse.Namespace, *, make: bool = False, migrate: bool = True) -> Iterator[Database]:
+    """The database that `--db` names, in its newest form. Unless `make`, a missing SQLite file is an error."""
+    try:
+        db = Database(args.db)
+        file = db.engine.url.database
+        if db.engine.url.get_backend_name() == "sqlite":
+            if not file:
+                raise UnusableDatabase(f"{args.db}: names no file; write sqlite:///qulaq.db")
+            if not make and not Path(file).is_file():
+                raise UnusableDatabase(f"{file}: there is no such database; check --db")
+            if not Path(file).resolve().parent.is_dir():
+                raise UnusableDatabase(f"{file}: its folder does not exist; make it first")
+        db.ping()
+        if migrate:
+            upgrade(db)
+    except UnusableDatabase as e:
+        raise Unusable(str(e)) from e
+    try:
+        yield db
+    except DBAPIError as e:
+        raise Unusable(f"{args.db}: the database refused: {str(e.orig).strip().splitlines()[0]}; "
+                       "what was committed before is kept, run the same command again") from e
+    finally:
+        db.close()
+
+
+def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
+    """The non-empty lines of a JSONL file with their numbers; `-` is standard input."""
+    try:
+        file = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - closed by `with` below
+    except OSError as e:
+        raise Unusable(f"{path}: cannot be read: {e.strerror}") from e
+    with file:
+        try:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line
+        except OSError as e:
+            raise Unusable(f"{path}: cannot be read: {e.strerror}") from e
+
+
+def warn(text: str) -> None:
+    """One line on stderr."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def print_json(value: Any) -> None:
+    """One JSON object as the last line of stdout."""
+    print(msgspec.json.encode(value).decode(), flush=True)  # noqa: T201
+
+
+def first_problem(path: Path, error: Exception) -> str:
+    """The first thing wrong with a config as one line, and how to see the rest."""
+    problems = getattr(error, "problems", None)
+    if not problems:
+        return str(error).splitlines()[0]
+    more = f" (and {len(problems) - 1} more: qulaq check -c {path})" if len(problems) > 1 else ""
+    return f"{problems[0]}{more}"

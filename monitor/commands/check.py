@@ -1,0 +1,106 @@
+"""Check a config: every error at once, a line each (FILE:LINE: path: message). Exit 0 fine, 1 errors, 2 unreadable.
+
+With --online each source is asked once; nothing is stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from config.document import ConfigErrors, Unreadable
+from config.knowledge import KnowledgeError, load_knowledge
+from config.settings import Settings, Source
+from config.timezone import ALMATY
+from config.workdays import load_workdays
+from connectors.base import secrets_of
+from connectors.errors import SourceError
+from monitor.commands import Unusable, warn
+from monitor.commands.source import LONGEST, poll_once
+from monitor.http import WebHttp
+from monitor.setting import checked, knowledge_folder, options_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`check -c FILE [--online]`."""
+    parser.add_argument("-c", "--config", required=True, metavar="FILE")
+    parser.add_argument("--online", action="store_true", help="also ask each source once")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is wrong, or a summary."""
+    settings, errors = examined(Path(args.config), insist=args.online)
+    if settings is None or errors:
+        print("\n".join(errors))  # noqa: T201
+        warn(f"{args.config}: {len(errors)} error{'s' * (len(errors) > 1)}")
+        return 1
+    for unset in settings.unset:
+        warn(f"note: {unset} (`run` needs it)")
+    for note in _calendars(settings, datetime.now(UTC)):
+        warn(f"note: {note}")
+    failed = asyncio.run(_ask(settings)) if args.online else 0
+    if failed:
+        print(f"{args.config}: the config is fine, {failed} of its sources cannot be read")  # noqa: T201
+        return 1
+    print(_summary(args.config, settings))  # noqa: T201
+    return 0
+
+
+def examined(path: Path, *, insist: bool = True) -> tuple[Settings | None, list[str]]:
+    """The settings of a file, checked against the networks and the knowledge it names; and every error as a line."""
+    errors: list[str] = []
+    knowledge = None
+    try:
+        knowledge = load_knowledge(knowledge_folder(path))
+    except Unreadable as e:
+        raise Unusable(str(e)) from e
+    except KnowledgeError as e:
+        errors.append(str(e))
+    try:
+        return checked(path, knowledge, insist=insist), errors
+    except ConfigErrors as e:
+        return None, [*errors, *map(str, e.problems)]
+
+
+def _calendars(settings: Settings, now: datetime) -> list[str]:
+    """What the operator should know of the calendars before they run out."""
+    year = now.astimezone(ALMATY).year
+    notes = []
+    for file in dict.fromkeys([office.holidays for office in settings.offices] or [None]):
+        days = load_workdays(file)
+        if year >= days.known_through:
+            notes.append(f"{file or 'the bundled calendar'}: nothing after {days.known_through} is known; add the "
+                         f"days off of {days.known_through + 1} and raise known_through, or due dates stay provisional")
+    return notes
+
+
+def _summary(path: str, settings: Settings) -> str:
+    counts: Mapping[str, int] = {
+        "offices": len(settings.offices), "routing rules": len(settings.routing), "sources": len(settings.sources)}
+    said = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items())
+    return f"{path}: fine ({said})"
+
+
+async def _ask(settings: Settings) -> int:
+    """Ask every enabled source once, all at the same time; returns how many failed."""
+    wanted = [source for source in settings.sources if source.enabled]
+    results = await asyncio.gather(*(_ask_one(source) for source in wanted))
+    for source, (fine, said) in zip(wanted, results, strict=True):
+        print(f"{source.name}: {said}")  # noqa: T201
+        if not fine:
+            warn(f"{settings.path}: source {source.name}: {said}")
+    return sum(not fine for fine, _ in results)
+
+
+async def _ask_one(source: Source) -> tuple[bool, str]:
+    try:
+        async with WebHttp(secrets=secrets_of(options_of(source))) as http:
+            batch = await poll_once(source, http)
+    except SourceError as e:
+        return False, f"{type(e).__name__}: {e}"
+    except TimeoutError:
+        return False, f"no answer within {LONGEST:.0f} s"
+    return True, f"answers ({len(batch.posts)} posts)"

@@ -1,0 +1,156 @@
+"""Sources of a config: `list` shows their state, `test NAME` asks one once and prints what it would take (nothing is
+stored), `record NAME --out FILE` keeps the answers for a test, without secrets."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+import connectors
+from config.settings import Source
+from config.timezone import ALMATY
+from connectors.base import Batch, ConnectorSettings, Http, secrets_of
+from connectors.errors import SourceError
+from monitor.commands import Unusable, first_problem, print_json
+from monitor.http import WebHttp, scrubbed
+from monitor.recording import Played, Tape, answers_of, facts
+from monitor.setting import WRONG, options_of, read
+from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.schema import upgrade
+from monitor.store.tables import hole
+from monitor.store.tables import source as source_table
+
+SHOWN = 10
+LONGEST = 60.0
+"""Seconds that one poll may take."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`source list|test|record -c FILE`."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|test|record")
+    for verb, text in (("list", "state, last fetch and holes of every source"),
+                       ("test", "ask once and print what it would take; nothing is stored"),
+                       ("record", "keep one poll's answers for a test, without secrets")):
+        one = verbs.add_parser(verb, help=text)
+        if verb != "list":
+            one.add_argument("name", metavar="NAME")
+        one.add_argument("-c", "--config", required=True, metavar="FILE")
+        if verb == "record":
+            one.add_argument("--out", required=True, metavar="FILE")
+        else:
+            one.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit 1 where a source is not heard or did not answer."""
+    try:
+        setting = read(Path(args.config), insist=args.verb != "list")
+    except WRONG as e:
+        raise Unusable(first_problem(Path(args.config), e)) from e
+    assert setting.settings is not None
+    if args.verb == "list":
+        return _list(setting.settings.database, setting.settings.sources, args.json)
+    found = next((s for s in setting.settings.sources if s.name == args.name), None)
+    if found is None:
+        known = ", ".join(s.name for s in setting.settings.sources) or "none"
+        raise Unusable(f"{args.config}: no source is called {args.name!r}; there are: {known}")
+    if args.verb == "test":
+        return asyncio.run(_test(found, args.json))
+    recording = asyncio.run(_record(found))
+    if recording is None:
+        return 1
+    try:
+        Path(args.out).write_text(recording, encoding="utf-8")
+    except OSError as e:
+        raise Unusable(f"{args.out}: cannot be written: {e.strerror}") from e
+    print(f"{args.out}: read it before you commit it")  # noqa: T201
+    return 0
+
+
+def _list(url: str, sources: tuple[Source, ...], as_json: bool) -> int:
+    try:
+        db = Database(url)
+        upgrade(db)
+    except UnusableDatabase as e:
+        raise Unusable(str(e)) from e
+    with db.reading() as c:
+        rows = {r.name: r for r in c.execute(select(source_table))}
+        holes = {r.source: r for r in c.execute(select(hole).where(hole.c.until.is_(None)))}
+    db.close()
+    bad = 0
+    for source in sources:
+        row = rows.get(source.name)
+        state = ("off" if not source.enabled else "new") if row is None else row.state
+        bad += state not in ("up", "new", "off")
+        said = {"name": source.name, "network": source.network, "state": state, "posts": row.posts if row else 0,
+                "last_ok_at": _when(row.last_ok_at) if row else None, "reason": row.reason if row else None,
+                "silent_since": _when(holes[source.name].since) if source.name in holes else None}
+        if as_json:
+            print_json(said)
+        else:
+            print(f"{said['name']:<24} {said['network']:<14} {state:<8} {said['posts']:>8} posts  "  # noqa: T201
+                  f"last {said['last_ok_at'] or 'never'}"
+                  + (f"  silent since {said['silent_since']}" if said["silent_since"] else "")
+                  + (f"  {said['reason']}" if said["reason"] else ""))
+    return 1 if bad else 0
+
+
+async def _test(source: Source, as_json: bool) -> int:
+    settings = options_of(source)
+    try:
+        async with WebHttp(secrets=secrets_of(settings)) as http:
+            batch = await poll_once(source, http)
+    except (SourceError, TimeoutError) as e:
+        print(_refusal(source, settings, e))  # noqa: T201
+        return 1
+    for post in batch.posts[:None if as_json else SHOWN]:
+        if as_json:
+            print_json({"id": post.native_id, "text": post.text, "created_at": _when(post.published_at), "url": post.url,
+                        "author": post.author.display, "in_reply_to_account": post.in_reply_to_account})
+        else:
+            print(f"{_when(post.published_at)}  {post.native_id}  {' '.join(post.text.split())[:100]}")  # noqa: T201
+    for item in batch.damaged:
+        print(f"{source.name}: unreadable: {scrubbed(item.reason, secrets_of(settings))}")  # noqa: T201
+    if not as_json:
+        print(f"{source.name}: {len(batch.posts)} posts would be taken, {len(batch.inbound)} messages for the bots, "  # noqa: T201
+              f"{len(batch.damaged)} unreadable; nothing was stored")
+    return 0
+
+
+async def _record(source: Source) -> str | None:
+    settings = options_of(source)
+    secrets = secrets_of(settings)
+    try:
+        async with WebHttp(secrets=secrets) as http:
+            tape = Tape(http)
+            taken = await poll_once(source, tape)
+        answers = answers_of(tape, taken.posts, secrets)
+        batch = await poll_once(source, Played(answers))      # what the recording itself says, after the scrubbing
+    except (SourceError, TimeoutError) as e:
+        print(_refusal(source, settings, e))  # noqa: T201
+        return None
+    kept = {"about": f"Recorded from {source.network}; secrets, people's names and numbers are replaced. Read it before you "
+                     "commit it: texts are as the network sent them. The moments `late` and `edited` are yours to add.",
+            "late": "", "edited": {}, "answers": {"recorded": answers}, "expect": [facts(post) for post in batch.posts]}
+    return json.dumps(kept, ensure_ascii=False, indent=1) + "\n"
+
+
+async def poll_once(source: Source, http: Http) -> Batch:
+    """What a source answers from the beginning; nothing is stored. Raises SourceError or TimeoutError."""
+    async with asyncio.timeout(LONGEST):
+        return await connectors.find(source.network)(source.name, options_of(source)).poll(http, {})
+
+
+def _refusal(source: Source, settings: ConnectorSettings, error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"{source.name}: no answer within {LONGEST:.0f} s"
+    return f"{source.name}: {type(error).__name__}: {scrubbed(str(error), secrets_of(settings))}"
+
+
+def _when(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(ALMATY).isoformat(timespec="seconds")

@@ -1,0 +1,82 @@
+"""A config and the knowledge it names, read together; and the line from post to ticket under it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from config.document import ConfigErrors, Unreadable
+from config.document import read as read_document
+from config.knowledge import KnowledgeError, load_knowledge
+from config.settings import Settings, Source, load
+from connectors.base import ConnectorSettings
+from monitor.core.judge import Judge
+from monitor.core.knowledge import Knowledge
+from monitor.core.post import Post
+from monitor.pipeline import Pipeline
+from ticketing.desk import desk
+from ticketing.service import Service
+
+WRONG = (ConfigErrors, Unreadable, KnowledgeError)
+"""What an operator can mend in the files."""
+
+
+def now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A config with the knowledge it names: what can be replaced while Qulaq runs."""
+
+    settings: Settings | None
+    knowledge: Knowledge
+
+    def service(self) -> Service:
+        """The verbs under this setting."""
+        return Service(desk(self.settings, self.knowledge))
+
+
+def options_of(source: Source) -> ConnectorSettings:
+    """A source's options as its network's own model."""
+    settings = source.settings
+    assert isinstance(settings, ConnectorSettings), "the config was loaded with the models of the networks"
+    return settings
+
+
+def models() -> dict[str, type[BaseModel]]:
+    """The model of each network's options."""
+    connectors = import_module("connectors")    # their libraries take half a second that `ingest` alone need not wait
+    return {network: connectors.find(network).Settings for network in connectors.networks()}
+
+
+def read(path: Path | str, *, insist: bool = True) -> Setting:
+    """The config at `path`, checked against the networks and the knowledge that it names. Raises one of WRONG."""
+    knowledge = load_knowledge(knowledge_folder(Path(path)))
+    return Setting(checked(path, knowledge, insist=insist), knowledge)
+
+
+def knowledge_folder(path: Path) -> Path | None:
+    """The folder that a config names; None, the bundled one, where it names none. Raises Unreadable."""
+    folder = read_document(path).at(("knowledge",))
+    return path.parent / folder if isinstance(folder, str) else None
+
+
+def checked(path: Path | str, knowledge: Knowledge | None, *, insist: bool = True) -> Settings:
+    """The settings of a file, checked against the networks and, where it is known, the knowledge. Raises ConfigErrors."""
+    if knowledge is None:
+        return load(path, models(), insist=insist)
+    topics = {*knowledge.topics, *(topic.group for topic in knowledge.topics.values())}
+    return load(path, models(), akimats={akimat.code for akimat in knowledge.registry}, topics=topics, insist=insist)
+
+
+def line(config: str | None, received: Callable[[Post], datetime] | None = None) -> Pipeline:
+    """The way from a stored post to a ticket, for commands that need no network."""
+    setting = read(config, insist=False) if config else Setting(None, load_knowledge())
+    return Pipeline(Judge(setting.knowledge), setting.service(), now, received)
