@@ -1,0 +1,152 @@
+"""`run -c FILE` as an operator leaves it running: a config edited under it, a broken edit, kill -9, an unreachable source."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from monitor.store.engine import Database
+from monitor.store.tables import post, source
+from ticketing.register import verify
+from ticketing.store import count_tickets
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUEST = "Акимат Павлодара! На улице {} у дома {} третий день нет воды, примите меры"
+
+
+class Daemon:
+    """The program in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "qulaq.yaml"
+        self.log = folder / "log"
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+        self.db = Database(f"sqlite:///{folder}/q.db")
+
+    def write(self, *sources: str) -> None:
+        self.config.write_text(f"database: sqlite:///{self.folder}/q.db\nweb: {{port: {self.port}}}\nsources:\n"
+                               + "".join(f"- {s}\n" for s in sources))
+
+    def posts(self, name: str, *rows: dict) -> str:
+        (self.folder / f"{name}.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
+        return f"{{name: {name}, network: replay, path: {name}.jsonl}}"
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([sys.executable, str(ROOT / "run_monitor.py"), "run", "-c", str(self.config)],
+                                            stderr=log, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        self.until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1).status == 200)
+
+    def until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if holds():
+                    return
+            except Exception:
+                assert self.process is not None
+                assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.1)
+        raise AssertionError(f"did not come true; the log says:\n{self.log.read_text()[-3000:]}")
+
+    def tickets(self) -> int:
+        with self.db.reading() as c:
+            return count_tickets(c)
+
+    def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(sign)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    made = Daemon(tmp_path)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
+    made.db.close()
+
+
+def request(n: int) -> dict:
+    return {"id": n, "source": "vk", "author": f"a{n}", "created_at": "2026-11-20T10:00:00+05:00", "text": REQUEST.format("Естая", n)}
+
+
+def test_a_config_is_edited_under_it(daemon: Daemon) -> None:
+    first = daemon.posts("first", request(1), request(2))
+    daemon.write(first)
+    daemon.start()
+    daemon.until(lambda: daemon.tickets() == 2)
+    second = daemon.posts("second", request(3))
+    daemon.config.write_text(daemon.config.read_text() + "- {name: broken, network: rsss}\n")
+    daemon.until(lambda: "config not taken over" in daemon.log.read_text())
+    assert 'no network \\"rsss\\"' in daemon.log.read_text()
+    assert daemon.tickets() == 2
+    daemon.write(first, second)
+    daemon.until(lambda: daemon.tickets() == 3)
+    daemon.write(second)
+    def off() -> bool:
+        with daemon.db.reading() as c:
+            return c.execute(select(source.c.state).where(source.c.name == "first")).scalar_one() == "off"
+    daemon.until(off)
+    assert daemon.stop() == 0
+
+
+def test_killed_and_started_again_it_goes_on_and_repeats_nothing(daemon: Daemon) -> None:
+    daemon.write(daemon.posts("many", *(request(n) for n in range(400))))
+    daemon.start()
+    daemon.until(lambda: daemon.tickets() > 20)
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    daemon.until(lambda: daemon.tickets() == 400)
+    with daemon.db.reading() as c:
+        assert c.execute(select(func.count()).select_from(post)).scalar_one() == 400
+        assert verify(c).broken == ()
+    assert daemon.stop() == 0
+
+
+def test_an_unreachable_source_is_one_line_and_the_rest_goes_on(daemon: Daemon) -> None:
+    daemon.write("{name: gone, network: rss, url: 'http://127.0.0.1:9/feed', every: 1s}", daemon.posts("here", request(1)))
+    daemon.start()
+    daemon.until(lambda: daemon.tickets() == 1)
+    time.sleep(3)
+    said = [line for line in daemon.log.read_text().splitlines() if '"gone"' in line]
+    assert len(said) == 1, said
+    assert "source is down" in said[0]
+    assert daemon.stop() == 0
+
+
+def test_a_config_broken_while_it_starts_does_not_stop_it(daemon: Daemon) -> None:
+    first = daemon.posts("first", request(1))
+    daemon.write(first)
+    daemon.start()
+    daemon.config.write_text("offices: [\n")
+    daemon.until(lambda: "config not taken over" in daemon.log.read_text())
+    daemon.write(first, daemon.posts("second", request(2)))
+    daemon.until(lambda: daemon.tickets() == 2)
+    assert daemon.stop() == 0
+
+
+def test_it_stops_when_it_is_told_to_however_early(daemon: Daemon) -> None:
+    """asyncio.wait_for of Python 3.11 may swallow a cancellation; asyncio.timeout does not."""
+    daemon.write(daemon.posts("many", *(request(n) for n in range(50))))
+    for wait in (0.0, 0.03, 0.06, 0.09, 0.12, 0.15):
+        daemon.start()
+        time.sleep(wait)
+        assert daemon.stop() == 0

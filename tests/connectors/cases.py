@@ -1,0 +1,37 @@
+"""The connectors under the acceptance suite: one `Case` each, next to its recording."""
+
+from __future__ import annotations
+
+import json
+
+from stage import Case
+
+from connectors.errors import AuthError, BadPayload, RateLimited, Transient
+from connectors.replay import Replay
+from connectors.rss import Rss
+from connectors.telegram import Telegram
+from connectors.telegram_web import TelegramWeb
+
+TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
+
+
+def refused(code: int, said: str, **parameters: int) -> bytes:
+    """An error of the Bot API: https://core.telegram.org/bots/api#making-requests"""
+    body = {"ok": False, "error_code": code, "description": said}
+    return json.dumps({**body, "parameters": parameters} if parameters else body).encode()
+
+
+CASES = {case.name: case for case in (
+    Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
+    Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
+         failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),
+    Case(Telegram, {"token": TOKEN, "api_url": "URL", "long_poll": 0}, secret=TOKEN, statuses={404: BadPayload},
+         failures=((refused(401, "Unauthorized"), AuthError), (refused(404, "Not Found"), AuthError),
+                   (refused(409, "Conflict: terminated by other getUpdates request"), Transient),
+                   (refused(429, "Too Many Requests: retry after 3", retry_after=3), RateLimited),
+                   (refused(500, "Internal Server Error"), Transient),
+                   (refused(400, "Bad Request: invalid limit"), BadPayload),
+                   (b'{"ok": true}', BadPayload), (b'{"ok": true, "result": [1]}', BadPayload))),
+    Case(TelegramWeb, {"channel": "akimat_pavlodar_city", "base_url": "URL"},
+         failures=((b"<html><body>tgme_page</body></html>", BadPayload), (b"", BadPayload))),
+)}

@@ -1,0 +1,33 @@
+"""Every connector passes every check of the shared suite, from its recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from acceptance import CHECKS, Check
+from cases import CASES
+from stage import RECORDINGS, Recording, Stage
+
+import connectors
+from monitor.http import WebHttp
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", sorted(CASES))
+async def test_connector(name: str, check: Check, tmp_path: Path) -> None:
+    async with Stage(Recording.load(name), tmp_path) as stage, WebHttp(timeout=5) as http:
+        await check(CASES[name], stage, http)
+
+
+def test_no_connector_is_left_out() -> None:
+    assert connectors.networks() == sorted(CASES)
+    assert sorted(path.stem for path in RECORDINGS.glob("*.json")) == sorted(CASES)
+    for name in CASES:
+        assert connectors.find(name) is CASES[name].connector
+
+
+def test_an_unknown_network_is_named_with_those_there_are() -> None:
+    for name in ("vkontakte", "base", "markup", "../base", ""):
+        with pytest.raises(connectors.UnknownNetwork, match="replay, rss, telegram"):
+            connectors.find(name)

@@ -1,0 +1,169 @@
+"""The one way out: what it refuses, what it hides, how long it waits. Against real local servers."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+
+from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
+from monitor.http import WebHttp, retry_after, scrubbed
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def server(handler: Handler) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def refusal(handler: Handler, **options: float) -> SourceError:
+    async with server(handler) as url, WebHttp(**options) as http:  # type: ignore[arg-type]
+        with pytest.raises(SourceError) as caught:
+            await http.get(f"{url}/start?token=hunter2hunter2")
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:alert(1)", "http://", "gopher:x"])
+async def test_a_redirect_out_of_the_web_is_refused(target: str) -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": target})
+
+    assert type(await refusal(handler)) is BadPayload
+
+
+async def test_redirects_end() -> None:
+    asked = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        raise web.HTTPFound(f"/{len(asked)}")
+
+    assert type(await refusal(handler)) is BadPayload
+    assert len(asked) <= 7
+
+
+async def test_what_is_posted_follows_no_redirect() -> None:
+    asked = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    async with server(handler) as url, WebHttp() as http:
+        with pytest.raises(BadPayload):
+            await http.post(f"{url}/bot1:x/getUpdates", json={"a": 1})
+    assert asked == ["/bot1:x/getUpdates"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_endless_answer_is_cut_also_when_it_is_packed(packed: bool) -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        body = b"a" * 5_000_000
+        return web.Response(body=gzip.compress(body) if packed else body, headers={"Content-Encoding": "gzip"} if packed else {})
+
+    error = await refusal(handler, max_body=1_000_000)
+    assert type(error) is BadPayload
+    assert len(error.payload) <= 65536
+
+
+async def test_a_server_that_trickles_is_left() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        import asyncio
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b".")
+            await asyncio.sleep(0.02)
+
+    error = await refusal(handler, timeout=0.3)
+    assert type(error) is Transient
+    assert "0.3 s" in str(error)
+
+
+async def test_nobody_there_is_passing_and_says_where() -> None:
+    async with WebHttp() as http:
+        for url in ("http://127.0.0.1:9/feed", "http://no-such-host.invalid/feed"):
+            with pytest.raises(Transient, match=url):
+                await http.get(url)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "not a url", "http://[::1", "", "ftp://x/y"])
+async def test_an_address_that_is_none_says_so(url: str) -> None:
+    async with WebHttp() as http:
+        with pytest.raises(BadPayload, match="check the address"):
+            await http.get(url)
+
+
+async def test_no_cookie_is_kept_and_no_proxy_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    cookies = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        cookies.append(request.headers.get("Cookie"))
+        response = web.Response(text="ok")
+        response.set_cookie("who", "we")
+        return response
+
+    async with server(handler) as url, WebHttp() as http:
+        await http.get(url)
+        await http.get(url)
+    assert cookies == [None, None]
+
+
+async def test_the_networks_own_words_are_in_the_error() -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"ok": False, "description": "bot was kicked"}, status=403)
+
+    error = await refusal(handler)
+    assert type(error) is AuthError
+    assert "HTTP 403: bot was kicked" in str(error)
+
+
+@pytest.mark.parametrize(("headers", "seconds"), [
+    ({"retry-after": "30"}, 30.0), ({"retry-after": "0"}, 0.0), ({"retry-after": "1.5"}, 1.5),
+    ({"retry-after": "Sun, 01 Mar 2026 07:01:00 GMT"}, 60.0),
+    ({"retry-after": "Sun, 01 Mar 2026 06:00:00 GMT"}, 0.0),
+    ({"retry-after": "Sun, 01 Mar 2026 07:01:00 GMT", "date": "Sun, 01 Mar 2026 07:00:50 GMT"}, 10.0),
+    ({}, None), ({"retry-after": "soon"}, None), ({"retry-after": "-5"}, None), ({"retry-after": "9" * 40}, None),
+])
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, datetime(2026, 3, 1, 7, tzinfo=UTC)) == seconds
+
+
+async def test_an_unsaid_wait_is_a_minute() -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=429)
+
+    error = await refusal(handler)
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == 60.0
+
+
+@pytest.mark.parametrize("text", [
+    "https://api.telegram.org/bot4242424242:AAH-secretsecretsecretsecret01234/getUpdates",
+    "https://user:AAH-secretsecretsecretsecret01234@host/feed", "https://h/?access_token=AAH-secretsecretsecretsecret01234&x=1",
+    "token 4242424242:AAH-secretsecretsecretsecret01234 is wrong", "https://h/?API_KEY=AAH-secretsecretsecretsecret01234",
+])
+def test_secrets_are_scrubbed(text: str) -> None:
+    assert "secretsecret" not in scrubbed(text)
+    assert scrubbed("https://h/feed?page=2") == "https://h/feed?page=2"
+
+
+def test_a_known_secret_is_scrubbed_anywhere() -> None:
+    assert scrubbed("a пароль b п%D0 c", ["пароль"]) == "a *** b п%D0 c"
+    assert "p%20w0rd!" not in scrubbed("http://h/p%20w0rd!", ["p w0rd!"])

@@ -1,0 +1,252 @@
+"""The acceptance suite can fail: each connector below has one fault that was made in earnest somewhere, and is caught.
+
+The checks named beside a fault are those that must notice it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import acceptance
+import pytest
+from cases import CASES
+from stage import Case, Recording, Stage
+
+from connectors import telegram
+from connectors.base import Batch, Cursor, Http
+from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
+from connectors.replay import Replay
+from connectors.rss import Rss
+from connectors.rss import parse as parse_feed
+from connectors.telegram import Telegram
+from connectors.telegram_web import TelegramWeb
+from monitor.http import WebHttp
+
+FAULTS: dict[str, tuple[type, list[str]]] = {}
+
+
+def fault(*checks: str) -> Callable[[type], type]:
+    def plant(made: type) -> type:
+        FAULTS[made.__name__] = (made, list(checks))
+        return made
+    return plant
+
+
+@fault("a_late_post_of_the_same_second_is_not_skipped")
+class NewerThanTheNewest(Rss):
+    """`>` for `>=`: a post of the newest second that appears later is lost."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        known = datetime.fromisoformat(cursor.get("newest", "1970-01-01T00:00:00+00:00"))
+        posts = tuple(post for post in batch.posts if post.published_at > known)
+        newest = max([known, *(post.published_at for post in posts)])
+        return Batch(posts, {**batch.cursor, "newest": newest.isoformat()})
+
+
+@fault("every_status_raises_its_error", "retry_after_is_kept")
+class Swallowed429(TelegramWeb):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except RateLimited:
+            return Batch((), cursor)
+
+
+@fault("after_a_failure_nothing_is_missing")
+class CursorMovedOnError(Telegram):
+    """Counts the batch as read although the poll failed."""
+
+    failed = False
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        if self.failed and not cursor:
+            cursor = {"bot": "4242424242", "offset": 910, "at": self._clock()}
+        try:
+            return await super().poll(http, cursor)
+        except SourceError:
+            self.failed = True
+            raise
+
+
+@fault("a_poll_whose_commit_was_lost_is_repeated")
+class OffsetInMemory(Telegram):
+    """Confirms what nobody has stored yet."""
+
+    offset: Cursor = {}
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, self.offset or cursor)
+        self.offset = batch.cursor
+        return batch
+
+
+@fault("an_edit_is_seen")
+class EditsLeftOut(Telegram):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(post for post in batch.posts if post.edited_at is None))
+
+
+@fault("an_edit_is_seen")
+class KnownNumbersLeftOut(TelegramWeb):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(
+            post for post in batch.posts if int(post.native_id.rpartition("/")[2]) > cursor.get("last", 0)))
+
+
+@fault("secrets_appear_nowhere")
+class TokenInRepr(Telegram):
+    def __repr__(self) -> str:
+        return f"Telegram({self._token.get_secret_value()!r})"
+
+
+@fault("secrets_appear_nowhere", "it_says_nothing_by_itself")
+class TokenInLog(Telegram):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        logging.getLogger("telegram").info("asking bot%s", self._token.get_secret_value())
+        return await super().poll(http, cursor)
+
+
+@fault("secrets_appear_nowhere")
+class AddressInError(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except Transient as e:
+            raise Transient(f"{self.url} failed: {e}") from e
+
+
+@fault("secrets_appear_nowhere")
+class AddressInCursor(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, {k: v for k, v in cursor.items() if k != "url"})
+        return replace(batch, cursor={**batch.cursor, "url": self.url})
+
+
+@fault("a_failure_inside_the_body_is_a_failure")
+class OkFalseIsNoNews(Telegram):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except (AuthError, Transient, BadPayload):
+            return Batch((), cursor)
+
+
+@fault("retry_after_is_kept")
+class OwnIdeaOfWaiting(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except RateLimited as e:
+            raise RateLimited(str(e), 60.0) from None
+
+
+@fault("posts_are_well_formed")
+class MarkupKept(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(replace(p, text=f"<p>{p.text}</p>") for p in batch.posts))
+
+
+@fault("posts_are_well_formed")
+class LocalTimes(TelegramWeb):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(
+            replace(p, published_at=p.published_at.astimezone(UTC).replace(tzinfo=None)) for p in batch.posts))
+
+
+@fault("posts_are_well_formed")
+class SameKeyTwice(Replay):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=batch.posts * 2)
+
+
+@fault("the_cursor_survives_json_and_is_not_written_to")
+class CursorNoJson(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, cursor={**batch.cursor, "at": (1, 2)})
+
+
+@fault("the_same_answer_leaves_the_cursor_alone")
+class CursorOfThePoll(Rss):
+    """A cursor that counts polls is written to the database for ever."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, cursor={**batch.cursor, "polls": cursor.get("polls", 0) + 1})
+
+
+@fault("yields_what_was_recorded")
+class NewestPageOnly(TelegramWeb):
+    """Never pages back: what came between two polls beyond one page is lost."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=batch.posts[1:])
+
+
+@fault("stays_within_its_request_budget")
+class AsksTwice(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        await http.get(self.url)
+        return await super().poll(http, cursor)
+
+
+@fault("damage_yields_only_our_errors")
+class TrustsTheNetwork(Telegram):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        answer = await http.post(f"{self._api}/bot{self._token.get_secret_value()}/getUpdates", json={"timeout": 0})
+        telegram.json.loads(answer.body)["result"]
+        return await super().poll(http, cursor)
+
+
+@fault("yields_what_was_recorded")
+class WithoutIdsLeftOut(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(p for p in batch.posts if not re.search(r"#[0-9a-f]{16}$", p.native_id)))
+
+
+@fault("a_failure_inside_the_body_is_a_failure")
+class SilentOnOtherPages(TelegramWeb):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except BadPayload:
+            return Batch((), cursor)
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+async def test_the_fault_is_caught(name: str, tmp_path: Path) -> None:
+    made, noticed_by = FAULTS[name]
+    case = replace(CASES[made.name], connector=made)
+    assert await failed_checks(case, tmp_path, noticed_by) == noticed_by
+
+
+async def failed_checks(case: Case, folder: Path, names: list[str]) -> list[str]:
+    failed = []
+    async with Stage(Recording.load(case.name), folder) as stage, WebHttp(timeout=5) as http:
+        for name in names:
+            stage.show("recorded")
+            try:
+                await getattr(acceptance, name)(case, stage, http)
+            except Exception:
+                failed.append(name)
+    return failed
+
+
+def test_the_parser_takes_bytes_and_needs_no_address() -> None:
+    """The contract's signature: `rss.parse(body, base_url="")`."""
+    found: Any = parse_feed(b"<rss version='2.0'><channel><item><title>a</title></item></channel></rss>")
+    assert [post.text for post in found] == ["a"]

@@ -1,0 +1,110 @@
+"""`source record`: a recording that the acceptance suite can play, and that names nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import acceptance
+from aiohttp import web
+from cases import CASES, TOKEN
+from stage import RECORDINGS, Recording, Stage
+from test_telegram_web import Channel
+
+from monitor.cli import main
+from monitor.http import WebHttp
+
+CITIZEN = {"id": 777123456, "is_bot": False, "first_name": "Айгүл", "last_name": "Сәрсенова", "username": "aigul_s"}
+UPDATES = [
+    {"update_id": 1, "message": {"message_id": 5, "date": 1772349330, "chat": {"id": -100, "type": "supergroup", "title": "Аула"},
+                                 "from": CITIZEN, "text": "Жарық жоқ, тел. 87011234567 #жарық",
+                                 "entities": [{"type": "hashtag", "offset": 28, "length": 6}]}},
+    {"update_id": 2, "message": {"message_id": 6, "date": 1772349330, "from": CITIZEN, "text": "aigul.s@mail.kz",
+                                 "chat": {"id": 777123456, "type": "private", "first_name": "Айгүл", "username": "aigul_s"}}}]
+
+
+@contextmanager
+def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Iterator[str]:
+    """A server in a thread of its own: the command under test runs its own event loop."""
+    loop, ready, address = asyncio.new_event_loop(), threading.Event(), []
+
+    async def start() -> web.AppRunner:
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", handler)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        address.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        return runner
+
+    runners = []
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        runners.append(loop.run_until_complete(start()))
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(runners[0].cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait(5)
+    try:
+        yield address[0]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+
+
+def record(folder: Path, source: str) -> Path:
+    config, out = folder / "qulaq.yaml", folder / "made.json"
+    config.write_text(f"database: sqlite:///{folder}/q.db\nsources:\n- {source}\n")
+    (folder / "token").write_text(TOKEN)
+    assert main(["source", "record", "it", "-c", str(config), "--out", str(out)]) == 0
+    return out
+
+
+async def plays(made: Path, name: str, folder: Path) -> None:
+    """The recording passes the part of the acceptance suite that needs no `late` and no `edited`."""
+    target = RECORDINGS / name
+    recording = replace(Recording.load(target.stem), **{
+        key: value for key, value in json.loads(made.read_text(encoding="utf-8")).items() if key in ("answers", "expect")})
+    for check in (acceptance.yields_what_was_recorded, acceptance.the_same_answer_leaves_the_cursor_alone,
+                  acceptance.posts_are_well_formed):
+        async with Stage(recording, folder) as stage, WebHttp(timeout=5) as http:
+            case = CASES[target.stem]
+            options = {**case.options, "channel": "qala_kz", "reread": 2} if target.stem == "telegram_web" else case.options
+            await check(replace(case, options=options), stage, http)
+
+
+async def test_nobody_is_named_and_it_plays(tmp_path: Path) -> None:
+    async def serve(_request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "result": UPDATES})
+
+    with serving(serve) as url:
+        made = await asyncio.to_thread(
+            record, tmp_path, f"{{name: it, network: telegram, token: {{file: token}}, api_url: '{url}', long_poll: 0}}")
+    text = made.read_text(encoding="utf-8")
+    for told in ("Айгүл", "Сәрсенова", "aigul", "777123456", "7011234567", TOKEN, TOKEN.partition(":")[2]):
+        assert told not in text
+    said = json.loads(text)
+    assert [post["text"] for post in said["expect"]] == ["Жарық жоқ, тел. 00000000000 #жарық", "xxxxx.x@xxxx.xx"]
+    assert said["expect"][0]["hashtags"] == ["#жарық"]
+    await plays(made, "telegram.json", tmp_path)
+
+
+async def test_pages_are_told_apart(tmp_path: Path) -> None:
+    channel = Channel(list(range(1, 41)))
+    with serving(channel.serve) as url:
+        made = await asyncio.to_thread(
+            record, tmp_path, f"{{name: it, network: telegram_web, channel: qala_kz, base_url: '{url}', reread: 2}}")
+    said = json.loads(made.read_text(encoding="utf-8"))
+    assert [one["when"] for one in said["answers"]["recorded"]] == [{"before": "21"}, {}]
+    assert len(said["expect"]) == 40
+    await plays(made, "telegram_web.json", tmp_path)

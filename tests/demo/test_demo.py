@@ -1,0 +1,82 @@
+"""The demo as somebody meets it: one command, a feed behind a sign-in, and nothing lost when it is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = [sys.executable, str(ROOT / "run_monitor.py")]
+
+
+def test_once_registers_at_least_fifty_and_says_so_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run([*RUN, "demo", "--once", "--json", "--data", str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert set(summary) == {"posts", "addressed", "tickets", "triage", "surges"}
+    assert summary["tickets"] >= 50
+    assert summary["surges"] >= 2
+    assert str(tmp_path / "qulaq.db") in done.stderr
+    held = subprocess.run([*RUN, "register", "verify", "--db", f"sqlite:///{tmp_path}/qulaq.db"], capture_output=True, text=True)
+    assert held.returncode == 0, held.stdout
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    process = subprocess.Popen([*RUN, "demo", "--port", str(port), "--data", str(folder)], stderr=subprocess.PIPE, text=True,
+                               stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{address}/healthz", timeout=1).read()
+                break
+            except (urllib.error.URLError, OSError):
+                assert process.poll() is None, process.stderr.read() if process.stderr else ""
+                time.sleep(0.1)
+        yield process, address
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_feed_is_behind_a_sign_in_and_survives_kill_9(tmp_path: Path) -> None:
+    with running(tmp_path) as (process, address):
+        page = urllib.request.urlopen(f"{address}/", timeout=5)
+        assert page.url.startswith(f"{address}/login")
+        assert "pvl.press" in page.read().decode()
+        time.sleep(2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with running(tmp_path) as (process, address):
+        assert urllib.request.urlopen(f"{address}/login", timeout=5).status == 200
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert not re.search("Traceback", said)
+    held = subprocess.run([*RUN, "register", "verify", "--db", f"sqlite:///{tmp_path}/qulaq.db"], capture_output=True, text=True)
+    assert held.returncode == 0, held.stdout
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        done = subprocess.run([*RUN, "demo", "--port", str(s.getsockname()[1]), "--data", str(tmp_path)],
+                              capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "is taken" in done.stderr.splitlines()[-1]

@@ -1,0 +1,178 @@
+"""What a reader of /surges would notice: natural surges left alone, campaigns told, few authors not judged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.surges import explain, load_rules
+from monitor.surge.observe import Observation, Observer, SurgeVerdict
+from tests.surges.chat import CASES, Case, background, stream
+
+RULES = load_rules()
+T0 = datetime(2026, 3, 4, 6, 0, tzinfo=UTC)
+
+
+def replay(posts: list[Observation]) -> list[SurgeVerdict]:
+    observer = Observer(RULES)
+    return [v for p in posts for v in observer.observe(p)]
+
+
+def of_case(verdicts: list[SurgeVerdict]) -> list[SurgeVerdict]:
+    return [v for v in verdicts if 2 * sum(str(i).startswith("case") for i in v.post_ids) > len(v.post_ids)]
+
+
+def with_chat(lines: list[tuple[float, str | None, str]], network: str = "telegram") -> list[Observation]:
+    posts = sorted(background(5), key=lambda p: p.created_at)
+    event = posts[0].created_at.replace(day=4, hour=6, minute=0)
+    posts += [Observation(f"case-{i}", event + timedelta(minutes=m), text, who, network=network)
+              for i, (m, who, text) in enumerate(lines)]
+    return sorted(posts, key=lambda p: (p.created_at, str(p.id)))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_hand_written_cases(case: Case) -> None:
+    told = of_case(replay(stream(case)))
+    if case.kind == "campaign":
+        assert "coordinated" in {v.verdict for v in told}
+    else:
+        assert "coordinated" not in {v.verdict for v in told}
+    if case.kind == "organised":
+        assert {v.verdict for v in told} & {"organised", "inconclusive"}
+
+
+CLAIM = "Акимат тайно продал набережную под казино, депутаты молчат, завтра начнут рубить деревья"
+
+
+def test_a_few_authors_are_not_judged() -> None:
+    told = of_case(replay(with_chat([(i, f"u{i}", CLAIM) for i in range(3)])))
+    assert [v.verdict for v in told] == ["inconclusive"]
+
+
+def test_one_author_is_counted_once_however_much_they_write() -> None:
+    told = of_case(replay(with_chat([(i, f"u{i % 2}", CLAIM) for i in range(30)])))
+    assert told == []
+
+
+def test_unknown_authors_are_never_coordinated() -> None:
+    told = of_case(replay(with_chat([(i, None, CLAIM) for i in range(30)])))
+    copies = [v for v in told if v.kind == "copies"]
+    assert {v.verdict for v in copies} == {"inconclusive"}
+    assert "coordinated" not in {v.verdict for v in told}
+    assert "авторов нельзя посчитать" in explain(copies[-1], "ru")
+
+
+def test_reposts_are_not_copies() -> None:
+    assert of_case(replay(with_chat([(i, f"u{i}", f"RT @news: {CLAIM}") for i in range(20)]))) == []
+
+
+def test_the_name_in_a_vk_reply_is_not_copied_text() -> None:
+    names = [(i, f"u{i}", "[id42|Екатерина Сергеевна Волгоградская], ого") for i in range(12)]
+    assert of_case(replay(with_chat(names))) == []
+
+
+@pytest.mark.parametrize("disguise", [
+    lambda i, text: text.replace("а", "a") if i % 2 else text,            # Latin letters in Cyrillic words
+    lambda i, text: "\u200b".join(text) if i % 2 else text,                # invisible characters
+    lambda i, text: text.upper() if i % 2 else text,
+    lambda i, text: f"{text} @user{i} https://t.me/{i}",
+    lambda i, text: f"[id{i}|Имя{i}], {text}",
+])
+def test_disguised_copies_are_one_group(disguise: object) -> None:
+    lines = [(3.0 * i, f"u{i}", disguise(i, CLAIM)) for i in range(8)]  # type: ignore[operator]
+    told = of_case(replay(with_chat(lines)))
+    assert told[-1].verdict == "coordinated"
+    assert len({v.surge_id for v in told}) == 1
+
+
+def test_a_prefix_of_the_posts_gives_a_prefix_of_the_verdicts() -> None:
+    posts = stream(CASES[-1])
+    whole = replay(posts)
+    assert whole
+    for n in (len(posts) // 3, len(posts) // 2, len(posts) - 5):
+        part = replay(posts[:n])
+        assert part == whole[: len(part)]
+
+
+def test_replay_gives_the_same_verdicts() -> None:
+    posts = stream(CASES[8])
+    assert replay(posts) == replay(posts)
+
+
+def test_out_of_order_posts_are_taken_up_to_an_hour_late() -> None:
+    posts = with_chat([(4.0 * i, f"u{i}", CLAIM) for i in range(8)])
+    late = [p for p in posts if p.id == "case-2"]
+    rest = [p for p in posts if p.id != "case-2"]
+    at = next(i for i, p in enumerate(rest) if p.created_at > late[0].created_at + timedelta(minutes=50))
+    told = of_case(replay(rest[:at] + late + rest[at:]))
+    assert told[-1].verdict == "coordinated"
+
+
+def test_a_post_that_is_hours_late_changes_nothing_but_a_count() -> None:
+    posts = with_chat([])
+    observer = Observer(RULES)
+    for p in posts:
+        observer.observe(p)
+    assert observer.observe(Observation("old", posts[0].created_at, CLAIM, "u1")) == []
+    assert observer.too_late == 1
+
+
+def test_detection_is_never_before_its_newest_post() -> None:
+    posts = stream(CASES[9])
+    when = {p.id: p.created_at for p in posts}
+    for v in replay(posts):
+        assert v.detected_at >= max(when[i] for i in v.post_ids)
+        assert v.window_start <= v.window_end
+
+
+def complaints(n: int, minutes: float, **more: str) -> list[Observation]:
+    texts = ["воды нет", "напор слабый", "вода ржавая", "когда дадут воду", "кран сухой", "ни капли", "опять отключили",
+             "без предупреждения", "су жоқ", "судың түсі сары", "қашан береді", "кір жуа алмадық"]
+    return [Observation(f"case-{i}", T0 + timedelta(minutes=minutes * i / n),
+                        f"{texts[i % len(texts)]} дом {i * 7 + 3} {['улица', 'көше', 'двор'][i % 3]}", f"c{i}",
+                        network="vk", akimat="551000000", topic="water") for i in range(n)]
+
+
+def quiet() -> list[Observation]:
+    return [Observation(f"q{i}", T0 - timedelta(hours=10 * (12 - i)), f"вопрос про воду {i}", f"q{i}", network="vk",
+                        akimat="551000000", topic="water") for i in range(12)]
+
+
+def test_a_burst_water_main_is_a_natural_surge_with_its_expectation() -> None:
+    told = replay(quiet() + complaints(14, 50))
+    assert [(v.kind, v.verdict) for v in told] == [("volume", "organic")]
+    assert told[0].akimat == "551000000"
+    assert told[0].expected is not None
+    assert told[0].observed is not None
+    assert told[0].observed > 10 * told[0].expected
+
+
+def test_an_ordinary_day_is_no_surge() -> None:
+    posts = [Observation(i, T0 + timedelta(hours=2 * i), f"пишу о воде в {i}-й раз", f"u{i}", network="vk",
+                         akimat="551000000", topic="water") for i in range(60)]
+    assert replay(posts) == []
+
+
+def test_a_lasting_surge_is_told_once() -> None:
+    told = [v for v in replay(quiet() + complaints(60, 240)) if v.kind == "volume"]
+    assert len(told) == 1
+
+
+def test_explanations_are_in_the_readers_language_and_accuse_nobody() -> None:
+    told = [v for case in CASES for v in of_case(replay(stream(case)))]
+    assert told
+    for v in told:
+        kk, ru = explain(v, "kk"), explain(v, "ru")
+        assert kk != ru
+        assert not any(word in (kk + ru).lower() for word in ("бот", "фейк", "тролл", "signs", "against"))
+    coordinated = [v for v in told if v.verdict == "coordinated"]
+    assert all("признаки координации" in explain(v, "ru") for v in coordinated)
+    assert all("Үйлестіру белгілері" in explain(v, "kk") for v in coordinated)
+
+
+def test_coordinated_rests_on_two_independent_families() -> None:
+    for case in CASES:
+        for v in replay(stream(case)):
+            if v.verdict == "coordinated":
+                assert len({s.family for s in v.signals if s.p <= RULES.family_p}) >= 2

@@ -1,0 +1,24 @@
+"""A process that drains the outbox until it is killed: python drain.py DATABASE-URL API-URL TOKEN."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from stand import PlainNames
+
+from monitor.store.engine import Database
+from ticketing.notify.message import Wording
+from ticketing.notify.telegram import TelegramChannel, open_bot
+from ticketing.outbox import Outbox
+
+
+async def main(database: str, api: str, token: str) -> None:
+    """Limits and policy as in the product."""
+    db = Database(database)
+    async with open_bot(token, api) as bot:
+        await Outbox(db, {"telegram": TelegramChannel(bot, Wording(PlainNames(), "https://qulaq.example"))}).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:4]))

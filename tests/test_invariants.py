@@ -1,0 +1,120 @@
+"""The five invariants that are not already the subject of another file; each test fails if its invariant is broken.
+
+(1) posts: tests/store/test_posts.py, tests/ingest; (2) numbers: tests/ticketing/test_register.py; (5) tests/deadlines.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, insert, inspect, select
+
+from bench.posts import rows
+from config.knowledge import load_knowledge
+from config.surges import load_rules
+from monitor.core.judge import Judge
+from monitor.core.row import as_post, parse_row
+from monitor.jobs import tidy
+from monitor.pipeline import Pipeline
+from monitor.store.engine import Database
+from monitor.store.posts import store_posts
+from monitor.store.tables import keep, post, surge
+from monitor.surges import SurgeWatch
+from ticketing.desk import desk
+from ticketing.service import Service
+from ticketing.tables import delivery, entry, ticket
+
+ROOT = Path(__file__).resolve().parents[1]
+NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+
+
+def test_import_rules_hold() -> None:
+    """Invariant 3 by construction: nothing that numbers, dates, routes or ranks can see surges."""
+    done = subprocess.run([Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def line(url: str, watched: str) -> list[object]:
+    """The whole register after the same posts, with the surge watch off, on, or writing nonsense between the batches."""
+    db = Database(url)
+    from monitor.store.tables import metadata
+    metadata.drop_all(db.engine)
+    metadata.create_all(db.engine)
+    salts = count()
+    knowledge = load_knowledge()
+    pipeline = Pipeline(Judge(knowledge), Service(desk(None, knowledge), lambda: next(salts).to_bytes(16, "big")), lambda: NOW)
+    watch = SurgeWatch(load_rules(), lambda: NOW)
+    import msgspec
+    posts = [as_post(parse_row(msgspec.json.encode(r)), network="x") for r in rows(300, addressed=0.5)]
+    with db.begin() as c:
+        c.execute(insert(keep).values(name="author_key", value={"key": "00" * 32, "made_at": NOW.isoformat()}))
+    for start in range(0, len(posts), 50):
+        with db.begin() as c:
+            store_posts(c, posts[start:start + 50], NOW)
+        pipeline.drain(db)
+        if watched == "on":
+            watch.drain(db)
+        elif watched == "nonsense":
+            with db.begin() as c:
+                c.execute(delete(surge))
+                c.execute(insert(surge).values(
+                    id="s", akimat="551000000", topic="roads", verdict="coordinated", score=1.0, detected_at=NOW,
+                    window_start=NOW, window_end=NOW, authors=999, detail={}))
+    with db.reading() as c:
+        found = [c.execute(select(t).order_by(*t.primary_key.columns)).all() for t in (entry, ticket, delivery)]
+    db.close()
+    return found
+
+
+def test_surges_change_no_number_deadline_or_assignee(tmp_path: Path) -> None:
+    """Invariant 3 by trial: register, tickets and deliveries are the same to the byte."""
+    off = line(f"sqlite:///{tmp_path}/off.db", "off")
+    assert len(off[1]) > 100
+    assert line(f"sqlite:///{tmp_path}/on.db", "on") == off
+    assert line(f"sqlite:///{tmp_path}/nonsense.db", "nonsense") == off
+
+
+def test_nobody_is_rated(db: Database) -> None:
+    """Invariant 4: scores stand beside surges and verdicts, and no table has a row per author."""
+    with db.reading() as c:
+        tables = inspect(c).get_table_names()
+        for name in tables:
+            columns = {column["name"] for column in inspect(c).get_columns(name)}
+            keys = set(inspect(c).get_pk_constraint(name)["constrained_columns"])
+            assert not keys & {"author", "author_key", "author_display"}, f"{name} has a row per author"
+            if {"score", "rating", "rank", "reputation"} & columns:
+                assert name in {"verdict", "surge"}
+                assert not {"author", "author_key", "author_display"} & columns
+
+
+async def test_text_of_nobodys_posts_expires_and_is_not_brought_back(db: Database) -> None:
+    """Invariant 1's recorded expiry: the row and its digest stay, so the next poll swallows the post."""
+    knowledge = load_knowledge()
+    pipeline = Pipeline(Judge(knowledge), Service(desk(None, knowledge)), lambda: NOW)
+    talk = as_post(parse_row('{"id": 1, "source": "vk", "text": "продам диван, торг"}'.encode()))
+    asked = as_post(parse_row('{"id": 2, "source": "vk", "text": "Акимат Павлодара! На улице Естая 7 нет воды третий день, примите меры"}'.encode()))
+    old = NOW - timedelta(days=31)
+    with db.begin() as c:
+        store_posts(c, [talk, asked], old)
+    pipeline.drain(db)
+    assert await tidy(db, 30, lambda: NOW) == 1
+    with db.begin() as c:
+        kept = {r.native_id: (r.text, r.expired_at) for r in c.execute(select(post))}
+        assert kept["1"] == ("", NOW)
+        assert "Естая" in kept["2"][0]
+        assert store_posts(c, [talk], NOW).ids == ()
+
+
+@pytest.mark.parametrize("text", ["", "👍" * 500, "\u202eAкимат", "a" * 1_000_000, "<script>alert(1)</script>", "=cmd|' /C calc'!A0"])
+def test_no_post_stops_the_line(db: Database, text: str) -> None:
+    knowledge = load_knowledge()
+    pipeline = Pipeline(Judge(knowledge), Service(desk(None, knowledge)), lambda: NOW)
+    import msgspec
+    with db.begin() as c:
+        store_posts(c, [as_post(parse_row(msgspec.json.encode({"id": 1, "source": "vk", "text": text})))], NOW)
+    assert pipeline.drain(db).posts == 1
