@@ -53,7 +53,7 @@ def _floors(path: Path, knowledge: Knowledge, topic: float, language: float) -> 
 
 
 def test_own_posts(knowledge: Knowledge) -> None:
-    _floors(Path(__file__).with_name("own_posts.jsonl"), knowledge, 0.66, 0.94)
+    _floors(Path(__file__).parent / "posts" / "own.jsonl", knowledge, 0.66, 0.94)
 
 
 def test_dev_posts(knowledge: Knowledge, shared_data: Path) -> None:
