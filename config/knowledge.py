@@ -143,9 +143,9 @@ class Document:
         return self.text()
 
     def patterns(self, add: Callable[[str], None]) -> None:
-        """Every pattern of the ru, kk and en lists below this node."""
+        """Every pattern of the lists by language below this node."""
         for language, words in self.items():
-            if language in ("ru", "kk", "en"):
+            if language in ("ru", "kk", "en", "uz"):
                 for word in words.list():
                     try:
                         add(word.text())
@@ -169,6 +169,7 @@ def load_knowledge(folder: Path | None = None) -> Knowledge:
             address.spare(word.text(), cue)
     for kind, group in source.document("bodies.yaml").items():
         group.patterns(partial(address.add, mark=Body(kind)))
+    address.misspelt(lambda mark: isinstance(mark, Level) or (isinstance(mark, HeadWord) and mark.kind in ("body", "person")))
     model = source.document("address_model.yaml")
     prior = model.get("prior")
     words = SubjectLexicon()

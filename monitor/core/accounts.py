@@ -9,6 +9,7 @@ from monitor.core.knowledge import HeadWord, Level
 from monitor.core.lexicon import Lexicon
 from monitor.core.places import Choice, choose
 from monitor.core.registry import Name, Registry
+from monitor.core.sound import Sounds
 from monitor.core.text import Text
 
 _OFFICIAL = frozenset(("оффисиал", "оффисиял", "официал", "официалный", "пресс", "гов", "муниципал", "пресссентр"))
@@ -18,11 +19,15 @@ _PARTS = re.compile(r"[_.\-\d]+")
 _GLUED = re.compile(r"(obl|gor|rai)?(akimat|akimdigi|akimdik)")
 
 
+LEAST = 5
+"""Letters of a part of a handle that may name a unit by its consonants."""
+
+
 class Accounts:
     """The official accounts: those named in the knowledge, and handles that name a unit and say that they are official."""
 
-    def __init__(self, lexicon: Lexicon, registry: Registry, named: Mapping[str, str]) -> None:
-        self.lexicon, self.registry, self.named = lexicon, registry, named
+    def __init__(self, lexicon: Lexicon, registry: Registry, named: Mapping[str, str], sounds: Sounds) -> None:
+        self.lexicon, self.registry, self.named, self.sounds = lexicon, registry, named, sounds
 
     def unit(self, handle: str) -> Choice | None:
         """The unit that an account speaks for; None where the handle is nobody's akimat.
@@ -55,6 +60,7 @@ class Accounts:
         groups: list[tuple[str, ...]] = []
         official = any(word in _OFFICIAL for word in text.folded)
         types, named = "", 0
+        told: set[int] = set()
         for hit in self.lexicon.find(text):
             units = tuple(dict.fromkeys(c for m in hit.marks if isinstance(m, Name) for c in m.units + m.settlements))
             if units:
@@ -66,6 +72,12 @@ class Accounts:
                     types = mark.types or types
                 elif isinstance(mark, Level) and not units:
                     official, types = True, mark.types
+            told.update(range(hit.first, hit.last + 1))
+        for i, word in enumerate(text.folded):      # misspelt or in another Latin spelling: akimat_zharkain
+            near = self.sounds.units(word) if i not in told and len(word) >= LEAST else ()
+            if near and (not groups or any(registry.within(u, o) for u in near for o in groups[-1])):
+                groups.append(near)
+                named += 1
         if not groups:
             return Choice(None) if official and any(word in _OFFICE for word in text.folded) else None
         own = groups[-1]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from monitor.core.knowledge import Body, Cue, HeadWord, Level
 from monitor.core.lexicon import Hit
-from monitor.core.places import Choice, Mention, choose, joined, mentions, narrowed
+from monitor.core.places import Choice, Mention, abbreviated, choose, joined, mentions, narrowed
 from monitor.core.registry import Registry
+from monitor.core.sound import Sounds
 from monitor.core.text import Text
 
 _END = re.compile(r"[.!?…;\n]")
@@ -65,13 +66,13 @@ def sentences(text: Text) -> list[int]:
     return out
 
 
-def read(text: Text, hits: Sequence[Hit], registry: Registry) -> Reading:
+def read(text: Text, hits: Sequence[Hit], registry: Registry, sounds: Sounds) -> Reading:
     """Find places and heads."""
-    places = mentions(text, hits, registry)
-    return Reading(text, hits, places, _heads(text, hits, places), sentences(text))
+    places = mentions(text, hits, registry, sounds)
+    return Reading(text, hits, places, _heads(text, hits, places, registry, sounds), sentences(text))
 
 
-def _heads(text: Text, hits: Sequence[Hit], places: Sequence[Mention]) -> list[Head]:
+def _heads(text: Text, hits: Sequence[Hit], places: Sequence[Mention], registry: Registry, sounds: Sounds) -> list[Head]:
     ends = {m.last: m for m in places}
     starts = {m.first: m for m in places}
     level_last: dict[int, tuple[Level, int]] = {}
@@ -79,10 +80,11 @@ def _heads(text: Text, hits: Sequence[Hit], places: Sequence[Mention]) -> list[H
     words: list[tuple[HeadWord, int, int]] = []
     for hit in hits:
         for mark in hit.marks:
-            if isinstance(mark, Level):
+            if isinstance(mark, Level) and abbreviated(text, hit.first):    # "к акимату" is no "қ."
                 level_last[hit.last], level_first[hit.first] = (mark, hit.first), (mark, hit.last)
             elif isinstance(mark, HeadWord):
                 words.append((mark, hit.first, hit.last))
+    marked = {i for hit in hits for i in range(hit.first, hit.last + 1)}
     found: list[Head] = []
     for mark, first, last in words:
         head = Head(mark.kind, first, first, last, types=[mark.types] if mark.types else [])
@@ -121,8 +123,28 @@ def _heads(text: Text, hits: Sequence[Hit], places: Sequence[Mention]) -> list[H
                 i += 1
         if mark.kind == "leaders" and not head.named and not head.types:
             continue
+        if mark.kind in ("body", "person") and not head.named and not head.types:
+            _sounding(head, text, marked, registry, sounds)
         found.append(head)
     return found
+
+
+def _sounding(head: Head, text: Text, marked: Container[int], registry: Registry, sounds: Sounds) -> None:
+    """Name the unit of a head by a misspelt name right beside it (Павлодра әкімдігі, акимат Павладара)."""
+    for i in (head.first - 1, head.last + 1):
+        if not 0 <= i < len(text.words) or i in marked or not joined(text, min(i, head.last)):
+            continue
+        if len(text.folded[i]) < SOUNDING_LEAST or not text.clean[text.spans[i][0]].isupper():
+            continue
+        units = sounds.units(text.folded[i])
+        if units:
+            head.named.append(Mention(i, i, units, (), False))
+            head.first, head.last = min(head.first, i), max(head.last, i)
+            return
+
+
+SOUNDING_LEAST = 5
+"""Letters of a misspelt name beside a word for an akimat."""
 
 
 def unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]], registry: Registry) -> Choice:
@@ -145,7 +167,7 @@ def unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]
     if types:
         return next(iter(by_levels(types, [*around, *context], registry)), Choice(None))
     # A bare word that may be a village ("Шаң", dust) names nobody; a town, a district or a typed village does,
-    # a village only inside the unit that the source or the account belongs to.
+    # a village only inside the oblast that the source or the account belongs to: in a district, the district is meant.
     near = [c for hint in context for c in hint]
     hints: list[Sequence[str]] = []
     for m in reading.places:
@@ -153,7 +175,7 @@ def unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]
             continue
         units = m.units + m.settlements
         if near and all(registry[u].level > 2 for u in units):
-            units = tuple(u for u in units if any(registry.within(u, c) for c in near))
+            units = tuple(u for u in units if any(registry.within(u, c) and registry[c].level == 1 for c in near))
         if units:
             hints.append(units)
     hints += context

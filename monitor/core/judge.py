@@ -13,6 +13,7 @@ from monitor.core.features import features
 from monitor.core.knowledge import Cue, HeadWord, Knowledge
 from monitor.core.places import Choice
 from monitor.core.post import Post
+from monitor.core.sound import Sounds
 from monitor.core.text import READ_LIMIT, Text
 from monitor.core.verdict import Decision, Reason, Verdict
 
@@ -27,7 +28,8 @@ class Judge:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self.accounts = Accounts(knowledge.address, knowledge.registry, knowledge.accounts)
+        self.sounds = Sounds(knowledge.registry)
+        self.accounts = Accounts(knowledge.address, knowledge.registry, knowledge.accounts, self.sounds)
 
     def __call__(self, post: Post) -> Verdict:
         """The verdict on one revision of a post."""
@@ -85,7 +87,7 @@ class Judge:
         hits = knowledge.address.find(text)
         if not spoken_to and not any(isinstance(m, HeadWord) for h in hits for m in h.marks):
             return None
-        reading = address.read(text, hits, knowledge.registry)
+        reading = address.read(text, hits, knowledge.registry, self.sounds)
         endings = knowledge.address.endings(text)
         address.signs(reading, endings)
         head = max(reading.heads, key=address.rank, default=None)

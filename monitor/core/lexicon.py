@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import ahocorasick_rs
@@ -15,6 +15,10 @@ _TOKEN = re.compile(r"\*?[^\W_]+\*?")
 _LATIN = re.compile(r"[a-z]")
 ENDING_LEAST = 2
 """Letters that a word must have before an ending counts."""
+
+
+SLIP_LEAST = 6
+"""Letters that a word must have to be found misspelt."""
 
 
 class BadPattern(ValueError):
@@ -60,6 +64,15 @@ def _follow(words: list[str], at: int, wanted: tuple[str, ...]) -> bool:
     if at + len(wanted) > len(words):
         return False
     return all(words[at + i].startswith(w[:-1]) if w[-1] == "*" else words[at + i] == w for i, w in enumerate(wanted))
+
+
+def _slips(word: str) -> Iterator[str]:
+    """The word with one letter left out, doubled or swapped with the next; the first letter stays."""
+    for i in range(1, len(word)):
+        yield word[:i] + word[i + 1:]
+        yield word[:i] + word[i] + word[i:]
+        if i + 1 < len(word) and word[i] != word[i + 1]:
+            yield word[:i] + word[i + 1] + word[i] + word[i + 2:]
 
 
 class Lexicon:
@@ -111,6 +124,16 @@ class Lexicon:
     def spare(self, word: str, mark: Hashable) -> None:
         """A word that an ending of `mark` must not take."""
         self._except.setdefault(mark, set()).update(one_word(w) for w in _TOKEN.findall(word.lower()))
+
+    def misspelt(self, wanted: Callable[[Any], bool]) -> None:
+        """Let whole single words with a wanted mark be found with one slip of the fingers: a letter left out, doubled or
+        swapped with the next. Call it when all patterns are in: a slip that is another word of the lexicon stays that word."""
+        for needle, marks in list(self._marks.items()):
+            word = needle[1:-1]
+            if needle[-1] == " " and len(word) >= SLIP_LEAST and " " not in word:
+                meant = tuple(m for m in marks if wanted(m))
+                for slip in _slips(word) if meant else ():
+                    self._marks.setdefault(f" {slip} ", meant)
 
     def ready(self) -> Lexicon:
         """Build the automaton."""

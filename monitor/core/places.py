@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from monitor.core.knowledge import Level, Street
 from monitor.core.lexicon import Hit
 from monitor.core.registry import Name, Registry
+from monitor.core.sound import Sounds
 from monitor.core.text import Text
 
 _BREAK = re.compile(r"[.!?…;\n]")
 _ABBREVIATIONS = frozenset(("г", "п", "с", "қ", "гор", "обл", "пос", "ул", "пр", "мкр", "р", "н", "им", "св", "ст", "д", "кв"))
 
+
+_IN_HONOUR = frozenset(("им", "имени", "атындагы", "атын", "ат"))
 
 LEAST_VILLAGE = 5
 """Letters that the bare name of a village must have: shorter ones are mostly other words (Ай, Шаң)."""
@@ -50,8 +53,8 @@ def abbreviated(text: Text, i: int) -> bool:
     return len(text.folded[i]) > 1 or text.gaps[i + 1].startswith(".")
 
 
-def mentions(text: Text, hits: Sequence[Hit], registry: Registry) -> list[Mention]:
-    """All places, in the order of the text."""
+def mentions(text: Text, hits: Sequence[Hit], registry: Registry, sounds: Sounds) -> list[Mention]:
+    """All places, in the order of the text. `sounds` knows names that are misspelt, where a word of level stands beside one."""
     names: list[tuple[int, int, list[Name]]] = []
     levels: dict[int, tuple[Level, int]] = {}  # by first word
     levels_end: dict[int, tuple[Level, int]] = {}  # by last word
@@ -77,21 +80,26 @@ def mentions(text: Text, hits: Sequence[Hit], registry: Registry) -> list[Mentio
             names.append((hit.first, hit.last, of_name))
     found: list[Mention] = []
     for first, last, marks in names:
-        if first - 1 in before and joined(text, first - 1) and first - 1 not in levels_end and not (
+        lead, follow = first - 1, last + 1      # where a word of level may stand
+        if lead in before and text.folded[lead] in _IN_HONOUR and lead - 1 in levels_end:
+            lead -= 1           # "район имени Габита Мусрепова" is a district, "улица имени ..." a street
+        elif lead in before and joined(text, lead) and lead not in levels_end and not (
                 first > 1 and text.folded[first - 2].isdigit()):     # "27 мкр Актау" is whole before the name
             continue
-        if last + 1 in after and joined(text, last):
+        if follow in after and text.folded[follow] in _IN_HONOUR and follow + 1 in levels:
+            follow += 1
+        elif follow in after and joined(text, last):
             continue
         units = tuple(dict.fromkeys(c for m in marks for c in m.units))
         settlements = tuple(dict.fromkeys(c for m in marks for c in m.settlements))
         adjective = all(m.adjective for m in marks)
         common = any(m.common for m in marks)
         start, end, types = first, last, ""
-        if last + 1 in levels and joined(text, last) and abbreviated(text, last + 1):
-            level, end_level = levels[last + 1]
+        if follow in levels and joined(text, last) and abbreviated(text, follow):
+            level, end_level = levels[follow]
             types, end = level.types, end_level
-        if first - 1 in levels_end and joined(text, first - 1) and abbreviated(text, first - 1) and not adjective:
-            level, start_level = levels_end[first - 1]
+        if lead in levels_end and joined(text, lead) and abbreviated(text, lead) and not adjective:
+            level, start_level = levels_end[lead]
             if not level.adjective and (not types or not _fits(units, settlements, types, registry)):
                 types, start, end = level.types, start_level, last
         typed = False
@@ -110,7 +118,18 @@ def mentions(text: Text, hits: Sequence[Hit], registry: Registry) -> list[Mentio
                 continue
         if units or settlements:
             found.append(Mention(start, end, units, settlements, typed, common and not typed))
-    return found
+    marked = {i for hit in hits for i in range(hit.first, hit.last + 1)}
+    told = {i for m in found for i in range(m.first, m.last + 1)}
+    for at, (level, last) in levels.items():
+        if at in told or not set(level.types) & set("OCDU") or not abbreviated(text, at):
+            continue
+        for i in (at - 1, last + 1):
+            if 0 <= i < len(text.words) and i not in marked and joined(text, min(i, last)) and (i < at or not level.adjective):
+                units = tuple(c for c in sounds.units(text.folded[i]) if registry[c].type in level.types)
+                if len(units) == 1:
+                    found.append(Mention(min(i, at), max(i, last), units, (), True))
+                    break
+    return sorted(found, key=lambda m: m.first)
 
 
 def _fits(units: Sequence[str], settlements: Sequence[str], types: str, registry: Registry) -> bool:
