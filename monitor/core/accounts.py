@@ -70,7 +70,7 @@ class Accounts:
                 if isinstance(mark, HeadWord):
                     official = True
                     types = mark.types or types
-                elif isinstance(mark, Level) and not units:
+                elif isinstance(mark, Level) and not units and len(text.folded[hit.first]) > 1:
                     official, types = True, mark.types
             told.update(range(hit.first, hit.last + 1))
         for i, word in enumerate(text.folded):      # misspelt or in another Latin spelling: akimat_zharkain

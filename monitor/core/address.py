@@ -24,6 +24,7 @@ _GREETING = frozenset(("здравствуйте", "добрый", "ден", "в
                        "а", "эй", "еи", "ей", "алло", "ау", "кайырлы", "кун", "саламатсызба", "армысыз", "хелло"))
 _BEFORE = _GREETING | _POLITE | {"из", "жители", "люди", "вы", "сиздер", "барлык", "барша"}
 _TO = frozenset(("в", "к", "ко", "от"))
+_REGARDS = frozenset(("курметпен", "уважением"))
 _INTRO = frozenset(("вопрос", "предложение", "обращение", "заявление", "просба", "жалоба", "прошу", "просим", "требую", "требуем",
                     "обращаюс", "обращаемся", "сообщаю", "писмо", "открытое", "предлагаю", "прощу", "спасибо", "благодарю",
                     "благодарим", "благодарност", "респект", "поклон"))
@@ -298,6 +299,10 @@ def signs(reading: Reading, endings: Sequence[Hit]) -> None:
             cues["asked"] = 1.0
         if head.last + 1 < n and text.folded[head.last + 1] == "назарына":
             cues["to_kazakh_first"] = 1.0
+        if head.last >= n - 2 and any(w in _REGARDS for w in text.folded[max(0, begin - 4):begin]):
+            cues["signed"] = 1.0
+        if head.kind in ("body", "person"):
+            cues[f"form_{word[-3:]}"] = 1.0     # the case it stands in: to, from, about, by an akimat
         if head.first - 1 in beside or (head.last + 1 in beside and joined(text, head.last)):
             cues["at_building"] = 1.0
         at = text.spans[head.word][0]
