@@ -241,6 +241,31 @@ def postpone(c: Connection, letter: Letter, reason: str, next_try_at: datetime) 
         c.execute(update(delivery).where(some).values(reason=reason[:500], next_try_at=next_try_at))
 
 
+def hurry(c: Connection, channel: str, reason: str, now: datetime) -> None:
+    """What waits for a reason that begins so is due now."""
+    c.execute(update(delivery).where(_waits(channel, now), delivery.c.reason.startswith(reason, autoescape=True))
+              .values(next_try_at=now))
+
+
+def set_back(c: Connection, channel: str, by: timedelta, now: datetime) -> None:
+    """The clock was set back: what waits, waits as long as before."""
+    rows = c.execute(select(delivery.c.id, delivery.c.next_try_at).where(_waits(channel, now))).all()
+    for row in rows:
+        c.execute(update(delivery).where(delivery.c.id == row.id).values(next_try_at=max(now, row.next_try_at - by)))
+
+
+def no_later_than(c: Connection, channel: str, now: datetime, longest: timedelta) -> None:
+    """Nothing waits longer than this."""
+    c.execute(update(delivery).where(_waits(channel, now), delivery.c.next_try_at > now + longest)
+              .values(next_try_at=now + longest))
+
+
+def _waits(channel: str, now: datetime) -> Any:
+    """Deliveries that are not yet due; not those that nobody can be told (see `park`)."""
+    return ((delivery.c.channel == channel) & (delivery.c.state == "queued") & (delivery.c.next_try_at > now)
+            & (delivery.c.next_try_at < now + FAR / 2))
+
+
 def to_duty(c: Connection, letter: Letter, now: datetime) -> int:
     """Tell the duty officers of the tickets' offices instead, once: a delivery's natural key swallows a second time."""
     told = 0
