@@ -397,6 +397,8 @@ class FakeTelegram:
             raise ApiError(400, "Bad Request: message text is empty")
         if units(text) > 4096:
             raise ApiError(400, "Bad Request: message is too long")
+        if len(entities) > 100:
+            self.faults.append(f"a message with {len(entities)} entities, of which Telegram keeps 100: {text[:60]!r}")
         if json.loads(data.get("link_preview_options", "{}")).get("is_disabled") is not True:
             self.faults.append(f"a message without its link preview turned off: {text[:60]!r}")
         return text, entities

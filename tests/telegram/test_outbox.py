@@ -17,7 +17,7 @@ from monitor.store.engine import Database
 from ticketing.notify.pace import Limits
 from ticketing.notify.telegram import TelegramChannel, open_bot
 from ticketing.outbox import Outbox, Policy, pause
-from ticketing.tables import account, office, staff_message
+from ticketing.tables import account, office, staff_message, ticket
 
 ANNA, DUTY = 501, 502
 
@@ -69,6 +69,34 @@ async def test_three_hundred_tickets_are_one_message(db: Database, api: FakeTele
     assert "000200" in lines[2], "the urgent one comes first"
     assert "000100" in lines[3], "then the one that is due first"
     assert {r.state for r in deliveries(db).values()} == {"sent"}
+
+
+async def test_a_digest_counts_cards_that_still_wait_each_once(db: Database, api: FakeTelegram, outbox: Outbox, anna: int) -> None:
+    with db.begin() as c:
+        c.execute(update(office).values(duty=anna))
+        for seq in range(1, 11):
+            number = put_ticket(c, seq, f"user:{anna}", responsible=anna)
+            put_delivery(c, number, f"duty:{PAVLODAR}")
+        c.execute(update(ticket).where(ticket.c.seq > 4).values(status="accepted"))
+    assert await outbox.drain() == 1
+    [message] = api.by_bot(ANNA)
+    lines = message["text"].splitlines()
+    assert lines[0].endswith(": 4")
+    assert sum("ӘЖ-" in line for line in lines) == 4
+    assert {r.state for r in deliveries(db).values()} == {"sent"}
+
+
+async def test_two_deliveries_of_one_card_to_one_person_are_one_message(
+        db: Database, api: FakeTelegram, outbox: Outbox, anna: int) -> None:
+    with db.begin() as c:
+        c.execute(update(office).values(duty=anna))
+        numbers = [put_ticket(c, seq, f"user:{anna}", responsible=anna) for seq in range(1, 5)]
+        for number in numbers:
+            put_delivery(c, number, f"duty:{PAVLODAR}")
+    await outbox.drain()
+    said = "".join(m["text"] for m in api.by_bot(ANNA))
+    assert [said.count(number) for number in numbers] == [1, 1, 1, 1]
+    assert len(api.by_bot(ANNA)) == 2
 
 
 async def test_a_few_share_a_message_each_with_its_buttons(db: Database, api: FakeTelegram, outbox: Outbox, anna: int) -> None:

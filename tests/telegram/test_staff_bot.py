@@ -301,7 +301,7 @@ async def test_a_link_binds_once_and_brings_what_has_waited(at_work: Office1) ->
     await at_work.goes_on()
     texts = [m["text"] for m in at_work.api.by_bot(AIGUL)]
     assert any("Здравствуйте, Aigul" in t for t in texts)
-    assert any(t.startswith("Ждут вас карточки: 8") for t in texts)
+    assert any(t.startswith("Вас ждут карточки: 8") for t in texts)
     assert len(texts) == 2
     at_work.api.chat(777)
     stranger = await at_work.write(777, f"/start {token}")
@@ -339,7 +339,7 @@ async def test_lists_and_language(at_work: Office1) -> None:
     both = at_work.last(AIGUL)
     assert len(at_work.api.buttons(AIGUL, both["message_id"])) == 4
     listed = await at_work.write(AIGUL, "/new")
-    assert listed["text"].startswith("Ждут вас карточки: 2")
+    assert listed["text"].startswith("Вас ждут карточки: 2")
     await at_work.press(AIGUL, numbers[1], message=listed["message_id"])
     await at_work.press(AIGUL, "Принять")
     assert numbers[1] in (await at_work.write(AIGUL, "/mine"))["text"]
@@ -430,7 +430,7 @@ async def test_what_is_no_update_stops_nobody(at_work: Office1, payload: dict[st
     at_work.arrives()
     at_work.api.write(AIGUL, "/new")
     await at_work.goes_on()
-    assert any("Ждут вас карточки: 1" in m["text"] for m in at_work.api.by_bot(AIGUL))
+    assert any("Вас ждут карточки: 1" in m["text"] for m in at_work.api.by_bot(AIGUL))
 
 
 async def test_telegram_down_while_answering_loses_no_work(at_work: Office1) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from monitor.core.verdict import Span
 from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
+from ticketing import ticket as rules
 from ticketing.notify.message import WAITING, Facts, Item, Letter, Person
 from ticketing.store import entries_of
 from ticketing.tables import absence, account, delivery, office, staff_message, ticket, ticket_post
@@ -95,7 +96,7 @@ def _facts(c: Connection, row: Row[Any], words: bool) -> Facts:
         moved_to = json.loads(moves[-1].details).get("to") if moves else None
     return Facts(
         id=row.id, number=row.number, status=row.status, office=row.office, akimat=row.akimat, topic=row.topic,
-        kind=row.kind, urgency=row.urgency, due_first=row.due_first, location=row.location_text, responsible=row.responsible,
+        kind=row.kind, urgency=row.urgency, due_first=row.due_first, due_final=row.due_final, location=row.location_text, responsible=row.responsible,
         responsible_name=row.who or "", reacted_at=row.first_reaction_at, moved_to=moved_to, text=text, pii=pii)
 
 
@@ -104,7 +105,7 @@ def ticket_by_id(c: Connection, id_: int) -> Row[Any] | None:
     return c.execute(select(ticket).where(ticket.c.id == id_)).one_or_none()
 
 
-_PRESSING = (case((ticket.c.urgency == "urgent", 0), else_=1), ticket.c.due_first, ticket.c.id)
+_URGENT_FIRST = case((ticket.c.urgency == "urgent", 0), else_=1)
 
 
 def waiting_for(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
@@ -114,17 +115,17 @@ def waiting_for(c: Connection, person: Person, limit: int) -> tuple[int, list[st
     """
     duty = select(office.c.code).where(office.c.duty == person.id)
     mine = or_(ticket.c.responsible == person.id, ticket.c.responsible.is_(None) & ticket.c.office.in_(duty))
-    return _listed(c, mine & ticket.c.status.in_(sorted(WAITING)), limit)
+    return _listed(c, mine & ticket.c.status.in_(sorted(WAITING)), ticket.c.due_first, limit)
 
 
 def accepted_by(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
     """How many tickets this person has accepted and not yet answered, and the numbers of the most pressing."""
-    return _listed(c, (ticket.c.responsible == person.id) & (ticket.c.status == "accepted"), limit)
+    return _listed(c, (ticket.c.responsible == person.id) & (ticket.c.status == "accepted"), ticket.c.due_final, limit)
 
 
-def _listed(c: Connection, which: Any, limit: int) -> tuple[int, list[str]]:
+def _listed(c: Connection, which: Any, due: Any, limit: int) -> tuple[int, list[str]]:
     count = c.execute(select(func.count()).select_from(ticket).where(which)).scalar_one()
-    rows = c.execute(select(ticket.c.number).where(which).order_by(*_PRESSING).limit(limit)).scalars()
+    rows = c.execute(select(ticket.c.number).where(which).order_by(_URGENT_FIRST, due, ticket.c.id).limit(limit)).scalars()
     return int(count), list(rows)
 
 
@@ -178,7 +179,7 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
             continue
         rows = c.execute(
             select(delivery.c.id, delivery.c.about, delivery.c.kind, delivery.c.attempts, ticket.c.id.label("ticket"),
-                   ticket.c.urgency, ticket.c.due_first)
+                   ticket.c.urgency, ticket.c.due_first, ticket.c.status)
             .outerjoin(ticket, ticket.c.number == delivery.c.about)
             .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
         lost = tuple(r.id for r in rows if r.ticket is None)
@@ -195,17 +196,26 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
 
 def _letter(c: Connection, reader: Row[Any], address: int, rows: Sequence[Any], at_once: int, over: int,
             shows: int) -> Letter:
-    if len(rows) > over:
-        pressing = sorted(rows, key=lambda r: (r.urgency != "urgent", r.due_first, r.id))
-        numbers = list(dict.fromkeys(r.about for r in pressing))[:shows]
+    attempts = max(r.attempts for r in rows)
+    if len({r.about for r in rows}) > over:
+        pressing = sorted(filter(_waits_for_word, rows), key=lambda r: (r.urgency != "urgent", r.due_first, r.id))
+        urgent = {r.about: r.urgency == "urgent" for r in pressing}
+        numbers = list(urgent)[:shows]
         said = facts(c, numbers, words=False)
-        return Letter(person_of(reader), address, tuple(r.id for r in rows), max(r.attempts for r in rows),
-                      tuple(Item(said[n]) for n in numbers), digest=True)
-    chosen = sorted(rows, key=lambda r: (r.urgency != "urgent", r.id))[:at_once]
+        return Letter(person_of(reader), address, tuple(r.id for r in rows), attempts,
+                      tuple(Item(said[n]) for n in numbers), digest=True, waiting=len(urgent), urgent=sum(urgent.values()))
+    # By number: what two deliveries say of one ticket (to the responsible and to duty, and both are this person) is said once.
+    first = list(dict.fromkeys(r.about for r in sorted(rows, key=lambda r: (r.urgency != "urgent", r.id))))[:at_once]
+    chosen = sorted((r for r in rows if r.about in first), key=lambda r: (first.index(r.about), r.id))
     kinds = {r.about: r.kind for r in chosen}       # what was said last of a ticket counts
     said = facts(c, kinds, words=True)
     return Letter(person_of(reader), address, tuple(r.id for r in chosen), max(r.attempts for r in chosen),
                   tuple(Item(said[n], kind) for n, kind in kinds.items()))
+
+
+def _waits_for_word(row: Any) -> bool:
+    """Whether somebody must still say something about it: it may have been taken on the page since it was queued."""
+    return row.status in WAITING or (row.kind.startswith("proposal") and row.status in rules.OPEN)
 
 
 def _each(ids: Sequence[int]) -> Iterable[Any]:
