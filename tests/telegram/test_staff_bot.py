@@ -28,6 +28,7 @@ from ticketing.bot.inbound import ATTEMPTS, Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
 from ticketing.desk import desk
+from ticketing.handover import hand_back
 from ticketing.intake import Judged
 from ticketing.notify.edits import Edits
 from ticketing.notify.message import Wording
@@ -331,6 +332,62 @@ async def test_cards_one_by_one(at_work: Office1) -> None:
     assert numbers[1] in at_work.last(AIGUL)["text"]
     await at_work.press(AIGUL, "Следующая")
     assert numbers[2] in at_work.last(AIGUL)["text"]
+
+
+async def test_an_edit_that_names_another_akimat_is_said_also_of_an_accepted_card(at_work: Office1) -> None:
+    number = at_work.arrives()
+    await at_work.goes_on()
+    await at_work.press(AIGUL, "Принять")
+    with at_work.db.begin() as c:
+        c.execute(update(tickets).where(tickets.c.number == number).values(proposal={"redirect": SEMEY, "post": 1}))
+        put_delivery(c, number, f"user:{at_work.ids['aigul']}", kind="proposal:1")
+    await at_work.goes_on()
+    said = at_work.last(AIGUL)
+    assert said["text"].startswith("Автор изменил пост: проверьте адресата")
+    assert "Теперь в посте назван акимат: город Семей" in said["text"]
+    assert at_work.api.buttons(AIGUL, said["message_id"]) == ["Не наше"]
+    await at_work.press(AIGUL, "Не наше")
+    await at_work.press(AIGUL, at_work.api.buttons(AIGUL, said["message_id"])[0])
+    assert at_work.ticket(number).status == "redirected"
+    assert at_work.last(AIGUL)["text"].splitlines()[-1].startswith("↪️ Перенаправлено: город Семей")
+
+
+async def test_who_has_left_or_has_a_new_telephone_is_told_nothing_more_in_the_old_chat(at_work: Office1) -> None:
+    number = at_work.arrives()
+    await at_work.goes_on()
+    with at_work.db.begin() as c:
+        people.disable(c, "aigul", NOW)
+        at_work.service.accept(c, number, Actor(at_work.ids["duty"], "head", PAVLODAR), at_work.clock())
+    await at_work.goes_on()
+    assert "Duty" not in at_work.last(AIGUL)["text"]
+
+
+async def test_a_chat_that_must_wait_holds_up_no_other_edit(at_work: Office1) -> None:
+    for n in range(60):
+        number = at_work.arrives()
+        with at_work.db.begin() as c:
+            c.execute(insert(staff_message).values(chat=AIGUL, message=n - 1000, ticket=number, account=at_work.ids["aigul"],
+                                                   open=True))
+    mine = at_work.arrives(topic="water")
+    await at_work.outbox.drain()
+    limiter_of(at_work.channel.bot).pace.ordered(AIGUL, 600, at_work.channel.steady())
+    with at_work.db.begin() as c:
+        c.execute(update(tickets).values(status="accepted"))
+    await at_work.edits.round()
+    assert mine in at_work.last(DUTY)["text"]
+    assert at_work.api.buttons(DUTY, at_work.last(DUTY)["message_id"]) == []
+
+
+async def test_what_comes_back_is_told_again(at_work: Office1) -> None:
+    number = at_work.arrives(topic="water")
+    await at_work.goes_on()
+    await at_work.press(DUTY, "Қабылдау")
+    for _ in range(2):      # somebody has it and leaves
+        with at_work.db.begin() as c:
+            c.execute(update(tickets).where(tickets.c.number == number).values(responsible=at_work.ids["aigul"], status="accepted"))
+            assert hand_back(c, [number], at_work.ids["aigul"], at_work.clock(), lambda: bytes(16)) == 1
+        await at_work.goes_on()
+    assert [m["text"].splitlines()[0] for m in at_work.api.by_bot(DUTY)][1:] == ["Жаңа карточка", "Жаңа карточка"]
 
 
 async def test_lists_and_language(at_work: Office1) -> None:

@@ -84,6 +84,11 @@ class Facts:
     text: str = ""
     pii: tuple[Span, ...] = ()
 
+    @property
+    def proposed(self) -> bool:
+        """Whether an edit of the post named another akimat and nobody has decided yet."""
+        return self.moved_to is not None and self.status in rules.OPEN
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -139,7 +144,8 @@ class Wording:
         rows: list[tuple[Button, ...]] = []
         for item in sorted(items, key=lambda i: (i.facts.urgency != "urgent", i.facts.due_first, i.facts.id)):
             parts.append(self._card(item, person, now, len(items)))
-            if not self.outcome(item.facts, person, now):
+            waits = not self.outcome(item.facts, person, now)
+            if waits or (item.facts.proposed and item.facts.responsible == person.id):
                 rows += (instead or {}).get(item.facts.id) or offered(item.facts, person.language, len(items) > 1)
         return Message("\n\n".join(parts), tuple(rows))
 
@@ -149,15 +155,16 @@ class Wording:
         _ = language(tongue).gettext
         privacy = (self.privacy or {}).get(facts.office, self.default_privacy)
         outcome = self.outcome(facts, person, now)
-        heading = _(_HEADINGS.get(item.kind.partition(":")[0], N_("News of a card")))
-        lines = [] if outcome else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
+        kind = "proposal" if facts.proposed else item.kind.partition(":")[0]
+        heading = _(_HEADINGS.get(kind, N_("News of a card")))
+        lines = [] if outcome and not facts.proposed else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
         lines += [f"<b>{self._link(facts.number)}</b>",
                   f"{_text(self.names.topic(facts.topic, tongue), among)} · {_(_KINDS.get(facts.kind, facts.kind))}"]
         if facts.location:
             place = masked(facts.location[:READ], _inside(facts), "masked" if privacy == "none" else privacy)
             lines.append(_("Place: %s") % shown(shortened(place, PLACE // among, 1), _))
         lines.append(_("Akimat: %s") % _text(self.names.akimat(facts.akimat, tongue), among))
-        if item.kind.startswith("proposal") and facts.moved_to and facts.status in rules.OPEN:
+        if facts.proposed and facts.moved_to:
             lines.append(_("The post now names: %s") % _text(self.names.akimat(facts.moved_to, tongue), among))
         if facts.status in WAITING:
             lines.append(_("First reaction: %s") % by_when(facts.due_first, now, tongue))
@@ -224,11 +231,14 @@ def _text(name: str, among: int = 1) -> str:
 
 
 def offered(facts: Facts, tongue: str, among_others: bool) -> Rows:
-    """The buttons of a card that waits; among others they say which one they mean."""
+    """The buttons of a card that waits, or that was accepted before its post named another akimat; among others they
+    say which one they mean."""
     _ = language(tongue).gettext
     which = f" · {facts.number.rpartition('-')[2].lstrip('0')[:12] or facts.number[:20]}" if among_others else ""
-    return ((Button(_("Accept") + which, Press("accept", facts.id)),
-             Button(_("Not ours") + which, Press("not_ours", facts.id))),)
+    not_ours = Button(_("Not ours") + which, Press("not_ours", facts.id))
+    if facts.status not in WAITING:
+        return ((not_ours,),)
+    return ((Button(_("Accept") + which, Press("accept", facts.id)), not_ours),)
 
 
 def by_when(due: datetime, now: datetime, tongue: str) -> str:
