@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,9 @@ FAR = timedelta(days=3650)
 
 
 # --- whom
+
+_USER = re.compile(r"user:\d{1,18}", re.ASCII)
+
 
 def person_of(row: Row[Any]) -> Person:
     """An account as a reader."""
@@ -64,6 +68,31 @@ def reader_of(c: Connection, recipient: str, about_office: str | None, now: date
     if row.disabled_at is not None:
         return f"{NOBODY}the duty officer of {which} has left"
     return row if row.telegram_id is not None else f"{NOBODY}the duty officer of {which} has no Telegram"
+
+
+def _readers(c: Connection, groups: Sequence[Any], now: datetime) -> dict[str, Row[Any] | str]:
+    """`reader_of` each recipient, with three queries for all who are simply there: many may be waiting."""
+    ids = {f"user:{row.id}": row for row in _in_chunks(
+        c, select(account), account.c.id, [int(g.recipient[5:]) for g in groups if _USER.fullmatch(g.recipient)])}
+    duties = {f"duty:{row.code}": row for row in _in_chunks(
+        c, select(office.c.code, account).join(account, account.c.id == office.c.duty), office.c.code,
+        [g.recipient[5:] for g in groups if g.recipient.startswith("duty:")])}
+    absent = set(c.execute(select(absence.c.account).where(absence.c.since <= now, absence.c.until > now)).scalars())
+    found: dict[str, Row[Any] | str] = {}
+    for group in groups:
+        row = ids.get(group.recipient) or duties.get(group.recipient)
+        if row is None or row.disabled_at is not None or row.telegram_id is None or (
+                group.recipient in duties and row.id in absent):
+            about = c.execute(select(ticket.c.office).where(ticket.c.number == group.about)).scalar_one_or_none()
+            found[group.recipient] = reader_of(c, group.recipient, about, now)
+        else:
+            found[group.recipient] = row
+    return found
+
+
+def _in_chunks(c: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterable[Row[Any]]:
+    for start in range(0, len(values), CHUNK):
+        yield from c.execute(query.where(column.in_(values[start:start + CHUNK])))
 
 
 # --- what
@@ -163,15 +192,11 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
                        .group_by(delivery.c.recipient).order_by("oldest")).all()
     readers: dict[int, tuple[Row[Any], list[str]]] = {}
     unreachable: list[tuple[str, str]] = []
-    for group in groups:
-        about = None
-        if group.recipient.startswith("user:"):
-            about = c.execute(select(ticket.c.office).where(ticket.c.number == group.about)).scalar_one_or_none()
-        reader = reader_of(c, group.recipient, about, now)
+    for recipient, reader in _readers(c, groups, now).items():
         if isinstance(reader, str):
-            unreachable.append((group.recipient, reader))
+            unreachable.append((recipient, reader))
         else:
-            readers.setdefault(reader.telegram_id, (reader, []))[1].append(group.recipient)
+            readers.setdefault(reader.telegram_id, (reader, []))[1].append(recipient)
     blocked = calmed = False
     for address, (reader, recipients) in readers.items():
         if address in busy:
