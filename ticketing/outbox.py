@@ -53,6 +53,7 @@ class Policy:
     longest_pause: float = 120.0
     outage: int = 3
     """So many failures in a row are the channel's, not a letter's: when one letter gets through, all may."""
+    letters_at_a_look: int = 8
     patience: float = 0.05
     on_their_way: int = 8
     """Letters on their way at once while answers are slow."""
@@ -104,6 +105,8 @@ class _Lane:
         self.bell = asyncio.Event()
         self.sent = 0
         self._flying: dict[int, asyncio.Task[None]] = {}
+        self._ready: deque[Letter] = deque()
+        """Letters that were found at the last look and have not gone yet; forgotten as soon as anything holds them up."""
         self._recent: dict[int, deque[float]] = {}
         self._down = 0
         """Failures of the channel itself in a row."""
@@ -161,7 +164,7 @@ class _Lane:
             return 5.0
 
     async def _step(self) -> float:
-        """Start one letter if one may go. Returns how long there is nothing to do (0: look again at once)."""
+        """Start one letter if one may go, or look for some. Returns how long there is nothing to do (0: look again at once)."""
         policy, now, steady = self._policy, self._clock(), self._channel.steady()
         await self._mind_the_clock(now, steady)
         if steady - self._looked_for_people >= policy.look_for_people:
@@ -172,21 +175,28 @@ class _Lane:
         steady = self._channel.steady()
         self._held_back = closed > steady and self._down_until <= steady
         if closed > steady:
+            self._ready.clear()
             return closed - steady
         if len(self._flying) >= policy.on_their_way:
             await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
             return 0.0
         busy = dict(self._channel.busy())
+        while self._ready:
+            letter = self._ready.popleft()
+            if letter.address not in busy and letter.address not in self._flying:
+                await self._start(letter)
+                return 0.0
         calm = self._calm(steady)
         due = await self._db.read(
             queries.next_due, self._channel.name, now, busy.keys() | self._flying.keys(), calm.keys(),
-            cards_at_once=policy.cards_at_once, digest_over=policy.digest_over, digest_shows=policy.digest_shows)
+            letters=policy.letters_at_a_look, cards_at_once=policy.cards_at_once, digest_over=policy.digest_over,
+            digest_shows=policy.digest_shows)
         if due.unreachable:
             await self._db.write(queries.park, self._channel.name, due.unreachable, now)
         if due.lost:
             await self._db.write(queries.mark_dead, due.lost, "there is no such number")
             return 0.0
-        if due.letter is None:
+        if not due.letters:
             self._held_back = due.blocked and any(at - steady <= DRAIN_WAITS for at in busy.values())
             waits = [policy.look]
             if due.blocked:
@@ -196,11 +206,14 @@ class _Lane:
             if due.next_at is not None:
                 waits.append((due.next_at - now).total_seconds())
             return max(0.005, min(waits))
-        task = asyncio.create_task(self._send(due.letter))
-        self._flying[due.letter.address] = task
-        task.add_done_callback(partial(self._landed, due.letter.address))
-        await asyncio.wait({task}, timeout=policy.patience)
+        self._ready.extend(due.letters)
         return 0.0
+
+    async def _start(self, letter: Letter) -> None:
+        task = asyncio.create_task(self._send(letter))
+        self._flying[letter.address] = task
+        task.add_done_callback(partial(self._landed, letter.address))
+        await asyncio.wait({task}, timeout=self._policy.patience)
 
     async def _mind_the_clock(self, now: datetime, steady: float) -> None:
         """A clock that is set back must not make messages wait: neither while we run nor while we did not."""

@@ -164,7 +164,8 @@ def _listed(c: Connection, which: Any, due: Any, limit: int) -> tuple[int, list[
 class Due:
     """What to do next on a channel."""
 
-    letter: Letter | None = None
+    letters: tuple[Letter, ...] = ()
+    """To different addresses, the one that has waited longest first."""
     unreachable: tuple[tuple[str, str], ...] = ()
     """Recipients with the reason why nobody can be told."""
     lost: tuple[int, ...] = ()
@@ -178,9 +179,8 @@ class Due:
 
 
 def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], calm: Collection[int], *,
-             cards_at_once: int, digest_over: int,
-             digest_shows: int) -> Due:
-    """The letter that has waited longest among the addresses that are not `busy`.
+             letters: int, cards_at_once: int, digest_over: int, digest_shows: int) -> Due:
+    """The letters, so many at most, that have waited longest among the addresses that are not `busy`.
 
     To addresses in `calm`, which have had many letters of late, only something urgent goes. One query by recipient, so
     that one with a hundred thousand rows doesn't stand before the others.
@@ -198,6 +198,7 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
         else:
             readers.setdefault(reader.telegram_id, (reader, []))[1].append(recipient)
     blocked = calmed = False
+    found: list[Letter] = []
     for address, (reader, recipients) in readers.items():
         if address in busy:
             blocked = True
@@ -209,14 +210,17 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
             .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
         lost = tuple(r.id for r in rows if r.ticket is None)
         if lost:
-            return Due(None, tuple(unreachable), lost)
+            return Due((), tuple(unreachable), lost)
         if address in calm and not any(r.urgency == "urgent" for r in rows):
             calmed = True
             continue
-        letter = _letter(c, reader, address, rows, cards_at_once, digest_over, digest_shows)
-        return Due(letter, tuple(unreachable))
+        found.append(_letter(c, reader, address, rows, cards_at_once, digest_over, digest_shows))
+        if len(found) == letters:
+            break
+    if found:
+        return Due(tuple(found), tuple(unreachable))
     following = c.execute(select(func.min(delivery.c.next_try_at)).where(queued, delivery.c.next_try_at > now)).scalar_one()
-    return Due(None, tuple(unreachable), (), blocked, calmed, following)
+    return Due((), tuple(unreachable), (), blocked, calmed, following)
 
 
 def _letter(c: Connection, reader: Row[Any], address: int, rows: Sequence[Any], at_once: int, over: int,
