@@ -390,6 +390,20 @@ async def test_what_comes_back_is_told_again(at_work: Office1) -> None:
     assert [m["text"].splitlines()[0] for m in at_work.api.by_bot(DUTY)][1:] == ["Жаңа карточка", "Жаңа карточка"]
 
 
+async def test_what_staff_write_to_the_bot_is_no_post_to_an_akimat(at_work: Office1) -> None:
+    """The name typed in answer to "whose is it?" is, read as a post, addressed to that akimat."""
+    verdict = Verdict(addressed=True, score=0.9, decision="register", language="ru", akimat=SEMEY, kind="message",
+                      topic="other", urgency="normal", ruleset="test")
+    states = {}
+    with at_work.db.begin() as c:
+        for chat in (AIGUL, 777):
+            post = Post("telegram", "bot", f"{chat}/5", f"акимат города Семей {chat}", NOW)
+            [id_] = store_posts(c, [post], NOW).ids
+            claim(c, [id_])
+            states[chat] = at_work.service.intake(c, [Judged(id_, post, verdict)], NOW).states[id_]
+    assert states == {AIGUL: "own", 777: "ticket"}
+
+
 async def test_lists_and_language(at_work: Office1) -> None:
     numbers = [at_work.arrives() for _ in range(2)]
     await at_work.goes_on()
