@@ -63,8 +63,10 @@ def talk(level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx", "apscheduler", "aiohttp.access", "telegram"):
+    for noisy in ("httpx", "apscheduler", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # Its errors reach us as exceptions; it would also print each page that is no answer of Telegram's, with a traceback.
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)
 
 
 @dataclass(slots=True)

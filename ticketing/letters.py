@@ -18,9 +18,14 @@ def letter(number: str, kind: str, office: str, responsible: int | None, now: da
 
 
 def tell(c: Connection, number: str, kind: str, office: str, responsible: int | None, now: datetime) -> None:
-    """Have somebody told, unless they are already."""
+    """Have somebody told, unless that waits to be told already.
+
+    What came back to somebody is told again, as `new_ticket:2`: what was told before stays as it was.
+    """
     one = letter(number, kind, office, responsible, now)
-    known = c.execute(select(delivery.c.id).where(and_(
-        *(delivery.c[name] == one[name] for name in ("about", "kind", "channel", "recipient"))))).scalar_one_or_none()
-    if known is None:
-        c.execute(insert(delivery).values(one))
+    known = [row for row in c.execute(select(delivery.c.kind, delivery.c.state).where(and_(
+        *(delivery.c[name] == one[name] for name in ("about", "channel", "recipient")))))
+        if row.kind == kind or row.kind.startswith(f"{kind}:")]
+    if any(row.state == "queued" for row in known):
+        return
+    c.execute(insert(delivery).values({**one, "kind": f"{kind}:{len(known) + 1}" if known else kind}))

@@ -27,6 +27,12 @@ from ticketing.notify.message import Letter
 DRAIN_WAITS = 5.0
 """Seconds that `drain` waits for the pace."""
 
+_FAILING = "failing"
+"""How the reason of a delivery begins that waits because the way there was broken."""
+
+BACK = 2.0
+"""Seconds by which the clock must have been set back before what waits is moved with it."""
+
 log = structlog.get_logger("outbox")
 
 
@@ -41,10 +47,13 @@ class Policy:
     digest_shows: int = 5
     letters_per_minute: int = 30
     """An address that had so many within a minute gets the rest as a digest when the minute is over, urgent ones at once."""
-    attempts: int = 24
-    """Then a delivery is dead. With the pauses below: about half a day."""
+    attempts: int = 5000
+    """Then a delivery is dead. With the pauses below: about five days, more than any outage we know of."""
     first_pause: float = 1.0
-    longest_pause: float = 3600.0
+    longest_pause: float = 120.0
+    outage: int = 3
+    """So many failures in a row are the channel's, not a letter's: when one letter gets through, all may."""
+    letters_at_a_look: int = 8
     patience: float = 0.05
     on_their_way: int = 8
     """Letters on their way at once while answers are slow."""
@@ -96,11 +105,15 @@ class _Lane:
         self.bell = asyncio.Event()
         self.sent = 0
         self._flying: dict[int, asyncio.Task[None]] = {}
+        self._ready: deque[Letter] = deque()
+        """Letters that were found at the last look and have not gone yet; forgotten as soon as anything holds them up."""
         self._recent: dict[int, deque[float]] = {}
         self._down = 0
         """Failures of the channel itself in a row."""
         self._down_until = 0.0
         self._looked_for_people = float("-inf")
+        self._ahead: float | None = None
+        """Seconds by which the clock was ahead of the steady one when it was last looked at."""
         self._held_back = False
         """Whether the last step found something due that the pace did not let go yet."""
 
@@ -151,8 +164,9 @@ class _Lane:
             return 5.0
 
     async def _step(self) -> float:
-        """Start one letter if one may go. Returns how long there is nothing to do (0: look again at once)."""
+        """Start one letter if one may go, or look for some. Returns how long there is nothing to do (0: look again at once)."""
         policy, now, steady = self._policy, self._clock(), self._channel.steady()
+        await self._mind_the_clock(now, steady)
         if steady - self._looked_for_people >= policy.look_for_people:
             self._looked_for_people = steady
             if await self._db.read(queries.any_to_release, self._channel.name, now):
@@ -161,22 +175,29 @@ class _Lane:
         steady = self._channel.steady()
         self._held_back = closed > steady and self._down_until <= steady
         if closed > steady:
+            self._ready.clear()
             return closed - steady
         if len(self._flying) >= policy.on_their_way:
             await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
             return 0.0
         busy = dict(self._channel.busy())
+        while self._ready:
+            letter = self._ready.popleft()
+            if letter.address not in busy and letter.address not in self._flying:
+                await self._start(letter)
+                return 0.0
         calm = self._calm(steady)
         due = await self._db.read(
             queries.next_due, self._channel.name, now, busy.keys() | self._flying.keys(), calm.keys(),
-            cards_at_once=policy.cards_at_once, digest_over=policy.digest_over, digest_shows=policy.digest_shows)
+            letters=policy.letters_at_a_look, cards_at_once=policy.cards_at_once, digest_over=policy.digest_over,
+            digest_shows=policy.digest_shows)
         if due.unreachable:
             await self._db.write(queries.park, self._channel.name, due.unreachable, now)
         if due.lost:
             await self._db.write(queries.mark_dead, due.lost, "there is no such number")
             return 0.0
-        if due.letter is None:
-            self._held_back = due.blocked
+        if not due.letters:
+            self._held_back = due.blocked and any(at - steady <= DRAIN_WAITS for at in busy.values())
             waits = [policy.look]
             if due.blocked:
                 waits += [at - steady for at in busy.values()]
@@ -185,11 +206,25 @@ class _Lane:
             if due.next_at is not None:
                 waits.append((due.next_at - now).total_seconds())
             return max(0.005, min(waits))
-        task = asyncio.create_task(self._send(due.letter))
-        self._flying[due.letter.address] = task
-        task.add_done_callback(partial(self._landed, due.letter.address))
-        await asyncio.wait({task}, timeout=policy.patience)
+        self._ready.extend(due.letters)
         return 0.0
+
+    async def _start(self, letter: Letter) -> None:
+        task = asyncio.create_task(self._send(letter))
+        self._flying[letter.address] = task
+        task.add_done_callback(partial(self._landed, letter.address))
+        await asyncio.wait({task}, timeout=self._policy.patience)
+
+    async def _mind_the_clock(self, now: datetime, steady: float) -> None:
+        """A clock that is set back must not make messages wait: neither while we run nor while we did not."""
+        ahead = now.timestamp() - steady
+        if self._ahead is None:
+            # Nothing of ours waits longer than this, but for an order, which is kept apart.
+            await self._db.write(queries.no_later_than, self._channel.name, now, timedelta(seconds=self._policy.longest_pause))
+        elif (back := self._ahead - ahead) > BACK:
+            log.warning("the clock was set back; what waits moves with it", seconds=round(back))
+            await self._db.write(queries.set_back, self._channel.name, timedelta(seconds=back), now)
+        self._ahead = ahead
 
     def _landed(self, address: int, _task: asyncio.Task[None]) -> None:
         del self._flying[address]
@@ -235,14 +270,17 @@ class _Lane:
         await self._db.write(queries.mark_sent, letter, handle, self._clock())
         if self._down:
             log.info("messages go out again", channel=self._channel.name)
+        over = self._down >= self._policy.outage
         self._down, self._down_until = 0, 0.0
+        if over:
+            await self._db.write(queries.hurry, self._channel.name, _FAILING, self._clock())
 
     async def _failed(self, letter: Letter, error: ChannelError) -> None:
         now, policy = self._clock(), self._policy
-        reason = f"{type(error).__name__.lower()}: {error}"
+        reason = f"{_FAILING if isinstance(error, Failing) else type(error).__name__.lower()}: {error}"
         if isinstance(error, Wait):
             orders = dict(self._channel.orders())
-            seconds = max(orders.values(), default=policy.first_pause)
+            seconds = max(orders.get(letter.address, 0.0), orders.get(None, 0.0)) or policy.first_pause
             await self._db.write(queries.keep_orders, self._orders_name, orders, now)
             await self._db.write(queries.postpone, letter, reason, now + timedelta(seconds=seconds))
         elif isinstance(error, Unreachable):

@@ -29,6 +29,7 @@ from ticketing.register import NewEntry, NewNumber, Secret, append
 from ticketing.routing import Assignment, People, route
 from ticketing.store import (
     absences,
+    by_staff,
     known_natives,
     known_texts,
     open_load,
@@ -99,7 +100,9 @@ class Service:
     def intake(self, c: Connection, judged: Sequence[Judged], now: datetime,
                received: Callable[[Post], datetime] | None = None) -> Plan:
         """Give each judged post its outcome: numbers, attachments, revisions. `received` says when a post was received;
-        by default that is `now`."""
+        by default that is `now`. What staff write to our bot, such as the akimat's name it asks for, is no post to us."""
+        staff = by_staff(c, [(j.id, j.post) for j in judged])
+        judged = [replace(j, own=True) if j.id in staff else j for j in judged]
         worth = [j for j in judged if j.verdict.decision != "ignore" or j.post.revision or j.post.deleted_at]
         natives = known_natives(c, [(j.post.network, j.post.native_id) for j in worth if j.post.revision])
         keys = [intake_rules.text_key(j.post.text)[0] for j in worth if j.verdict.decision == "register"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from monitor.core.post import Post
 from ticketing import ticket as rules
 from ticketing.intake import Known
 from ticketing.tables import absence, account, entry, ticket, ticket_post
+
+_PRIVATE = re.compile(r"(\d{1,18})/\d+", re.ASCII)
+"""Chat and message of a private chat with a bot: numbers of groups and channels are negative. connectors.telegram."""
 
 CHUNK = 500
 """Values in one IN list."""
@@ -40,6 +45,22 @@ def ticket_of_post(c: Connection, post_id: int) -> Row[Any] | None:
     """The ticket that stands on this post."""
     return c.execute(select(ticket).join(ticket_post, ticket_post.c.ticket_id == ticket.c.id)
                      .where(ticket_post.c.post_id == post_id)).one_or_none()
+
+
+def by_staff(c: Connection, posts: Iterable[tuple[int, Post]]) -> set[int]:
+    """Ids of posts that are what staff wrote to our bot in private: the number of that chat is the one they are bound by."""
+    chats: dict[int, list[int]] = {}
+    for id_, post in posts:
+        chat = _PRIVATE.fullmatch(post.native_id) if post.network == "telegram" else None
+        if chat is not None:
+            chats.setdefault(int(chat[1]), []).append(id_)
+    wanted = list(chats)
+    found: set[int] = set()
+    for start in range(0, len(wanted), CHUNK):
+        rows = c.execute(select(account.c.telegram_id).where(account.c.telegram_id.in_(wanted[start:start + CHUNK]),
+                                                             account.c.disabled_at.is_(None)))
+        found.update(id_ for chat in rows.scalars() for id_ in chats[chat])
+    return found
 
 
 def known_natives(c: Connection, natives: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Known]:

@@ -10,14 +10,16 @@ from stand import PlainNames
 from monitor.store.engine import Database
 from ticketing.notify.message import Wording
 from ticketing.notify.telegram import TelegramChannel, open_bot
-from ticketing.outbox import Outbox
+from ticketing.outbox import Outbox, Policy
 
 
 async def main(database: str, api: str, token: str) -> None:
-    """Limits and policy as in the product."""
+    """Limits and policy as in the product, but with more patience: on a busy machine the local server answers as late as a
+    far one, and then several letters are on their way, each of which a kill may repeat once."""
     db = Database(database)
     async with open_bot(token, api) as bot:
-        await Outbox(db, {"telegram": TelegramChannel(bot, Wording(PlainNames(), "https://qulaq.example"))}).run()
+        channel = TelegramChannel(bot, Wording(PlainNames(), "https://qulaq.example"))
+        await Outbox(db, {"telegram": channel}, policy=Policy(patience=2.0)).run()
 
 
 if __name__ == "__main__":

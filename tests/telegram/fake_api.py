@@ -82,11 +82,13 @@ class FakeTelegram:
         self.answers: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
         self.breaks: deque[str] = deque()
-        """What happens to the next messages: drop (taken, connection lost), refuse (connection lost before), 502, garbage."""
+        """What happens to the next messages: drop (taken, connection lost), refuse (connection lost before), a status
+    with a page that is not Telegram's, garbage."""
         self.on_message: Callable[[], None] | None = None
         """Called when a message was taken, before that is answered."""
         self._poll_order = 0
         self._orders: dict[int | None, float] = {}
+        self._told: set[int | None] = set()
         self._to_order: deque[tuple[int | None, int]] = deque()
         self._said: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=20))
         self._said_all: deque[float] = deque(maxlen=30)
@@ -204,8 +206,8 @@ class FakeTelegram:
             if method != "getUpdates":
                 self._keep_order(call)
             broken = self.breaks.popleft() if method == "sendMessage" and self.breaks else ""
-            if broken == "502":
-                return web.Response(status=502, text="<html><title>502 Bad Gateway</title></html>", content_type="text/html")
+            if broken.isdigit():
+                return web.Response(status=int(broken), text=f"<html><title>{broken}</title></html>", content_type="text/html")
             if broken == "garbage":
                 return web.Response(text="{\"ok\": tru", content_type="application/json")
             if broken == "refuse":
@@ -239,6 +241,11 @@ class FakeTelegram:
         for chat, until in list(self._orders.items()):
             if chat in (None, call.chat):
                 if call.at < until:
+                    if chat is None and call.chat not in self._told and len(self._told) == 1:
+                        # One answer does not say that it is meant for all: the second chat to be told makes it known.
+                        self._told.add(call.chat)
+                        raise ApiError(429, f"Too Many Requests: retry after {int(until - call.at) + 1}",
+                                       retry_after=int(until - call.at) + 1)
                     self.faults.append(f"{call.method} to {call.chat} came {until - call.at:.3f} s before its order was over")
                     raise ApiError(429, f"Too Many Requests: retry after {int(until - call.at) + 1}",
                                    retry_after=int(until - call.at) + 1)
@@ -249,6 +256,7 @@ class FakeTelegram:
             if chat in (None, call.chat):
                 del self._to_order[i]
                 self._orders[chat] = call.at + seconds
+                self._told = {call.chat}
                 raise ApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
         if self.limits and call.chat is not None:
             self._keep_limits(call, call.chat)
@@ -389,6 +397,8 @@ class FakeTelegram:
             raise ApiError(400, "Bad Request: message text is empty")
         if units(text) > 4096:
             raise ApiError(400, "Bad Request: message is too long")
+        if len(entities) > 100:
+            self.faults.append(f"a message with {len(entities)} entities, of which Telegram keeps 100: {text[:60]!r}")
         if json.loads(data.get("link_preview_options", "{}")).get("is_disabled") is not True:
             self.faults.append(f"a message without its link preview turned off: {text[:60]!r}")
         return text, entities

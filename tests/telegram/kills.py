@@ -58,7 +58,7 @@ async def killed(db: Database, url: str, *, tickets: int, kills: int, seed: int)
         at = sorted(dice.sample(range(2, tickets - 2), kills))
         for i, limit in enumerate(at):
             await _run_until(url, api, limit, in_the_answer=i % 2 == 0, pause=dice.random() * 0.02)
-        await _run_until(url, api, tickets + kills, patience=30.0, done=lambda: _waiting(db) == 0)
+        await _run_until(url, api, tickets * (1 + kills) + 1, patience=60.0, done=lambda: _waiting(db) == 0)
         told = Counter(n for call in api.sent() for n in _NUMBER.findall(call.data["text"]))
         return Outcome(kills, told, tickets, tickets - _waiting(db), api.faults)
 

@@ -106,6 +106,6 @@ async def test_a_backlog_is_one_message(db: Database, foreign: Foreign, clock: C
 
     await db.write(begin)
     [message] = await until(lambda: foreign.seen(ANNA))
-    assert "Ждут вас карточки: 300" in message["message"]["text"]
+    assert "Вас ждут карточки: 300" in message["message"]["text"]
     await asyncio.sleep(1.5)
     assert len(await foreign.seen(ANNA)) == 1

@@ -19,7 +19,8 @@ from ticketing.notify.message import Facts, Item, Letter, Person, Wording, by_wh
 NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)      # 09:00 in Almaty
 AIGUL = Person(7, "Айгүл Серікова", "kk", "officer", "551000000")
 FACTS = Facts(id=12, number="ӘЖ-551-2026-000123", status="assigned", office="551000000", akimat="551000000", topic="roads",
-              kind="complaint", urgency="normal", due_first=NOW + timedelta(hours=4, minutes=30), location="Естай көшесі",
+              kind="complaint", urgency="normal", due_first=NOW + timedelta(hours=4, minutes=30),
+              due_final=NOW + timedelta(days=15, hours=9, minutes=30), location="Естай көшесі",
               text="Құрметті әкім! Естай көшесінде шұңқыр бар. Менің нөмірім 8 701 123 45 67.")
 WORDING = Wording(PlainNames(), "https://qulaq.example/")
 
@@ -31,7 +32,8 @@ def said(facts: Facts = FACTS, person: Person = AIGUL, wording: Wording = WORDIN
 def test_a_card_says_what_is_needed_in_kazakh() -> None:
     assert said().splitlines() == [
         "Жаңа карточка", "ӘЖ-551-2026-000123", "Жолдар · шағым", "Орны: Естай көшесі", "Әкімдік: Павлодар қаласы",
-        "Алғашқы жауап мерзімі: бүгін, 13:30", "Құрметті әкім! Естай көшесінде шұңқыр бар. Менің нөмірім [телефон]."]
+        "Бірінші жауап мерзімі: бүгін, 13:30", "Түпкілікті жауап мерзімі: ср, 9 желтоқсан, 18:30",
+        "Құрметті әкім! Естай көшесінде шұңқыр бар. Менің нөмірім [телефон]."]
 
 
 def test_and_in_russian() -> None:
@@ -61,7 +63,10 @@ def test_each_office_says_how_much_leaves_the_country(privacy: Privacy, there: s
     ("Меня зовут Асель Нұрланова, двор не чистят", "Асель"), ("Ахметов Ерлан Серікұлы жалуется", "Ерлан"),
     ("Менің атым Дәулет. Су жоқ", "Дәулет"), ("Я живу на Лермонтова 44, кв 12", "44"), ("Абай көшесі, 5 үй, 12-пәтер", "12"),
     ("проживаю по адресу Ломова 7 кв. 33 третий месяц", "33"), ("d\u200bуыс ва\u200bриант 8\u200b701\u200b123\u200b45\u200b67", "701"),
-    ("нөмірім ８７０１１２３４５６７", "７０１"),
+    ("нөмірім ８７０１１２３４５６７", "７０１"), ("8 701 123 - 45 - 67", "701"), ("8/701/1234567", "701"),
+    ("8\ufe0f\u20e37\ufe0f\u20e30\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e32\ufe0f\u20e33\ufe0f\u20e34\ufe0f\u20e35\ufe0f\u20e36\ufe0f\u20e37\ufe0f\u20e3", "7"),
+    ("почта aidar.s @ mail.kz", "aidar"), ("aidar.s(at)mail.kz", "aidar"), ("меня зовут асель нурланова", "нурланова"),
+    ("Ахметов Е. С. жалуется", "Ахметов"), ("Мекенжай: Абай көш. 5-12", "5-12"), ("үйім Абай 15-22, су жоқ", "15-22"),
 ])
 def test_the_second_net_catches_what_detection_did_not(text: str, hidden: str) -> None:
     assert hidden not in shown(masked(text, (), "masked"), str)
@@ -86,9 +91,26 @@ def test_a_place_that_is_a_home_is_masked() -> None:
     assert "Орны: [мекенжай]" in said(facts)
 
 
+def test_also_where_hidden_marks_part_its_words_and_where_it_is_named_twice() -> None:
+    text = "Ло\u200bмова 7 жаққа келіңіз! Мен тұратын үй: Ломова 7"
+    at = text.rindex("Ломова")
+    facts = replace(FACTS, text=text, pii=(Span("address", at, at + 8),), location="Ломова 7")
+    assert "Орны: [мекенжай]" in said(facts)
+    hidden = replace(facts, text="Ло\u200bмова 7-\u200b33, жарық жоқ", pii=(Span("address", 0, 13),), location="Ломова 7-33")
+    assert "Орны: [мекенжай]" in said(hidden)
+
+
+def test_a_hundred_names_in_one_post_stay_words() -> None:
+    text = " ".join(f"@u{n}" for n in range(140)) + " evil.kz"
+    message = WORDING.cards([Item(replace(FACTS, text=text, location=text, id=n, number=f"N-{n}")) for n in range(3)], AIGUL, NOW)
+    words, entities = read_html(message.html)
+    assert len(entities) <= 100, "Telegram drops the rest"
+    assert clickable(words, entities) == []
+
+
 def test_a_hostile_post_is_only_words() -> None:
     text = ("<b>Ура</b> <a href='tg://user?id=1'>жми</a> &lt;script&gt; @durov #хэштег /accept https://evil.example/x?a=1&b=2 "
-            "evil.kz tg://resolve?domain=x $BTC \u202eзагсон\u202c t.me/evil a@b <!-- -->")
+            "evil.kz tg://resolve?domain=x $BTC \u202eзагсон\u202c ..evil.ru t.me/evil a@b <!-- -->")
     html = WORDING.cards([Item(replace(FACTS, text=text))], AIGUL, NOW).html
     words, entities = read_html(html)
     assert "<b>Ура</b>" in words
@@ -110,7 +132,7 @@ def test_a_taken_card_says_by_whom_and_has_no_buttons() -> None:
 
 @pytest.mark.parametrize(("due", "words"), [
     (timedelta(hours=8), "сегодня, 17:00"), (timedelta(days=1), "завтра, 09:00"), (timedelta(days=2), "чт, 26 ноября, 09:00"),
-    (timedelta(days=60), "23 января 2027, 09:00"), (-timedelta(hours=1), "просрочено: сегодня, 08:00")])
+    (timedelta(days=60), "23 января 2027, 09:00"), (-timedelta(hours=1), "просрочен: сегодня, 08:00")])
 def test_deadlines_in_words(due: timedelta, words: str) -> None:
     assert read_html(by_when(NOW + due, NOW, "ru"))[0] == words
 
@@ -126,12 +148,22 @@ def test_of_a_few_only_those_that_wait_have_buttons() -> None:
 
 
 def test_a_digest_counts_all_and_shows_the_few() -> None:
-    letter = Letter(AIGUL, 1, tuple(range(300)), 0, tuple(Item(replace(FACTS, number=f"N-{i}")) for i in range(5)), digest=True)
+    letter = Letter(AIGUL, 1, tuple(range(310)), 0, tuple(Item(replace(FACTS, number=f"N-{i}", urgency="urgent"))
+                                                         for i in range(5)), digest=True, waiting=300, urgent=7)
     message = WORDING.digest(letter, NOW)
     lines = read_html(message.html)[0].splitlines()
-    assert lines[0] == "Сізді күтіп тұрған карточкалар: 300"
-    assert len(lines) == 8
+    assert lines[:2] == ["Сізді күтіп тұрған карточкалар: 300", "🔴 ШҰҒЫЛ: 7"]
+    assert len(lines) == 9
     assert message.rows[0][0].press == Press("next")
+
+
+def test_what_is_accepted_in_time_is_never_called_overdue() -> None:
+    taken = replace(FACTS, status="accepted", responsible=AIGUL.id, responsible_name="Айгүл", reacted_at=NOW)
+    later = NOW + timedelta(days=2)
+    card = read_html(WORDING.cards([Item(taken), Item(FACTS)], replace(AIGUL, language="ru"), later).html)[0]
+    assert card.count("просрочен") == 1, "only the one that nobody accepted"
+    assert "просрочен" not in WORDING.line(taken, "ru", later)
+    assert "просрочен" in WORDING.line(taken, "ru", NOW + timedelta(days=16))
 
 
 _hostile = st.text(alphabet=st.one_of(
@@ -165,7 +197,7 @@ def test_a_button_says_all_in_64_bytes(press: Press) -> None:
     assert pressed(str(press)) == press
 
 
-@pytest.mark.parametrize("data", ["", "a", "z:1", "r:1:../..", "a:99999999999999999999999", "a:1:x:y", "a:-1", "a:1\n"])
+@pytest.mark.parametrize("data", ["", "a", "z:1", "r:1:../..", "a:99999999999999999999999", "a:9223372036854775808", "a:1:x:y", "a:-1", "a:1\n"])
 def test_strange_buttons_are_no_orders(data: str) -> None:
     press = pressed(data)
     assert press is None or (press.ticket == 0 and not press.choice)

@@ -17,7 +17,7 @@ from monitor.store.engine import Database
 from ticketing.notify.pace import Limits
 from ticketing.notify.telegram import TelegramChannel, open_bot
 from ticketing.outbox import Outbox, Policy, pause
-from ticketing.tables import account, office, staff_message
+from ticketing.tables import account, office, staff_message, ticket
 
 ANNA, DUTY = 501, 502
 
@@ -69,6 +69,34 @@ async def test_three_hundred_tickets_are_one_message(db: Database, api: FakeTele
     assert "000200" in lines[2], "the urgent one comes first"
     assert "000100" in lines[3], "then the one that is due first"
     assert {r.state for r in deliveries(db).values()} == {"sent"}
+
+
+async def test_a_digest_counts_cards_that_still_wait_each_once(db: Database, api: FakeTelegram, outbox: Outbox, anna: int) -> None:
+    with db.begin() as c:
+        c.execute(update(office).values(duty=anna))
+        for seq in range(1, 11):
+            number = put_ticket(c, seq, f"user:{anna}", responsible=anna)
+            put_delivery(c, number, f"duty:{PAVLODAR}")
+        c.execute(update(ticket).where(ticket.c.seq > 4).values(status="accepted"))
+    assert await outbox.drain() == 1
+    [message] = api.by_bot(ANNA)
+    lines = message["text"].splitlines()
+    assert lines[0].endswith(": 4")
+    assert sum("ӘЖ-" in line for line in lines) == 4
+    assert {r.state for r in deliveries(db).values()} == {"sent"}
+
+
+async def test_two_deliveries_of_one_card_to_one_person_are_one_message(
+        db: Database, api: FakeTelegram, outbox: Outbox, anna: int) -> None:
+    with db.begin() as c:
+        c.execute(update(office).values(duty=anna))
+        numbers = [put_ticket(c, seq, f"user:{anna}", responsible=anna) for seq in range(1, 5)]
+        for number in numbers:
+            put_delivery(c, number, f"duty:{PAVLODAR}")
+    await outbox.drain()
+    said = "".join(m["text"] for m in api.by_bot(ANNA))
+    assert [said.count(number) for number in numbers] == [1, 1, 1, 1]
+    assert len(api.by_bot(ANNA)) == 2
 
 
 async def test_a_few_share_a_message_each_with_its_buttons(db: Database, api: FakeTelegram, outbox: Outbox, anna: int) -> None:
@@ -177,7 +205,7 @@ async def test_an_order_to_wait_survives_a_restart(db: Database, api: FakeTelegr
     api.order(60)
     await outbox.drain()
     with db.begin() as c:
-        put_ticket(c, 2, f"duty:{PAVLODAR}")
+        put_ticket(c, 2, f"user:{anna}", responsible=anna)
     async with open_bot(TOKEN, api.url, Limits(after_start=0.0)) as fresh:
         again = Outbox(db, {"telegram": TelegramChannel(fresh, channel.wording)}, clock=clock)
         assert await again.drain() == 0
@@ -268,7 +296,74 @@ async def test_running_it_tells_at_once(db: Database, api: FakeTelegram, outbox:
         await running
 
 
-def test_pauses_double_up_to_an_hour() -> None:
+def test_pauses_double_up_to_two_minutes_for_days() -> None:
     policy = Policy()
-    assert [pause(n, policy, 0.0) for n in (0, 1, 5, 30)] == [1, 2, 32, 3600]
+    assert [pause(n, policy, 0.0) for n in (0, 1, 5, 30)] == [1, 2, 32, 120]
     assert pause(5, policy, 1.0) == 16
+    assert sum(pause(n, policy, 0.5) for n in range(policy.attempts)) > 5 * 86400
+
+
+async def test_an_order_to_one_chat_holds_up_nobody_else(db: Database, api: FakeTelegram, outbox: Outbox, anna: int) -> None:
+    with db.begin() as c:
+        put_ticket(c, 1, f"user:{anna}", responsible=anna)
+        put_ticket(c, 2, f"duty:{PAVLODAR}")
+    api.order(600, ANNA)
+    await outbox.drain()
+    assert [c.chat for c in api.sent()] == [DUTY]
+    with db.begin() as c:
+        put_ticket(c, 3, f"duty:{PAVLODAR}")
+    await asyncio.sleep(1.1)
+    await outbox.drain()
+    assert [c.chat for c in api.sent()] == [DUTY, DUTY]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 503])
+async def test_a_page_of_somebody_else_gives_nothing_up(db: Database, api: FakeTelegram, outbox: Outbox, anna: int,
+                                                        clock: Any, status: int) -> None:
+    with db.begin() as c:
+        number = put_ticket(c, 1, f"user:{anna}", responsible=anna)
+    api.breaks.append(str(status))
+    await outbox.drain()
+    assert {k: r.state for k, r in deliveries(db).items()} == {(number, f"user:{anna}"): "queued"}
+    assert "<html>" not in deliveries(db)[number, f"user:{anna}"].reason
+    clock.ahead += timedelta(minutes=2)
+    await asyncio.sleep(1.1)
+    await outbox.drain()
+    assert deliveries(db)[number, f"user:{anna}"].state == "sent"
+
+
+async def test_when_an_outage_is_over_all_that_waited_goes_out(db: Database, api: FakeTelegram, channel: TelegramChannel,
+                                                              anna: int, clock: Any) -> None:
+    lasting = Outbox(db, {"telegram": channel}, clock=clock, chance=lambda: 0.0, policy=Policy(first_pause=60.0))
+    with db.begin() as c:
+        put_ticket(c, 1, f"user:{anna}", responsible=anna)
+        for i in range(3):
+            api.chat(600 + i)
+            put_ticket(c, 2 + i, f"user:{put_person(c, f'p{i}', 600 + i)}")
+    api.breaks.extend(["502", "refuse", "502"])
+    await lasting.drain()
+    lasting._lanes[0]._down_until = 0.0     # half a minute later
+    await lasting.drain()
+    lasting._lanes[0]._down_until = 0.0
+    await lasting.drain()
+    lasting._lanes[0]._down_until = 0.0
+    await asyncio.sleep(1.1)
+    await lasting.drain()
+    assert {r.state for r in deliveries(db).values()} == {"sent"}, "nobody waits for the end of a pause"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_clock_that_is_set_back_makes_nobody_wait(db: Database, api: FakeTelegram, channel: TelegramChannel,
+                                                          outbox: Outbox, anna: int, clock: Any, restarted: bool) -> None:
+    with db.begin() as c:
+        put_ticket(c, 1, f"user:{anna}", responsible=anna, now=clock())
+    api.breaks.append("502")
+    await outbox.drain()
+    clock.ahead -= timedelta(days=2)
+    await asyncio.sleep(1.2)
+    if restarted:
+        outbox = Outbox(db, {"telegram": channel}, clock=clock, policy=Policy(longest_pause=0.2))
+        await outbox.drain()
+        await asyncio.sleep(0.3)
+    await outbox.drain()
+    assert len(api.by_bot(ANNA)) == 1

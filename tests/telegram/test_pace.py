@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from fake_api import FakeTelegram
 from rows import PAVLODAR, put_office, put_person, put_ticket
 
@@ -49,16 +50,11 @@ def test_nothing_is_said_right_after_a_start() -> None:
     assert Pace(100.0).free_at(1, 100.0) == 100.0 + LIMITS.after_start
 
 
-def test_an_order_in_a_private_chat_is_the_bots() -> None:
+@pytest.mark.parametrize("chat", [5, -5])
+def test_an_order_is_the_chats_until_another_is_told_too(chat: int) -> None:
     pace = Pace(0.0)
-    assert pace.ordered(5, 30, 10.0)
-    assert pace.free_at(6, 10.0) == 40.0
-
-
-def test_an_order_in_a_group_is_the_groups_until_another_is_told_too() -> None:
-    pace = Pace(0.0)
-    assert not pace.ordered(-5, 30, 10.0)
-    assert (pace.free_at(-5, 10.0), pace.free_at(6, 10.0)) == (40.0, 10.0)
+    assert not pace.ordered(chat, 30, 10.0)
+    assert (pace.free_at(chat, 10.0), pace.free_at(6, 10.0)) == (40.0, 10.0)
     assert pace.ordered(-6, 20, 11.0)
     assert pace.free_at(6, 11.0) == 31.0
 
@@ -66,8 +62,10 @@ def test_an_order_in_a_group_is_the_groups_until_another_is_told_too() -> None:
 def test_orders_are_recalled_with_what_is_left_of_them() -> None:
     before, after = Pace(0.0), Pace(1000.0)
     before.ordered(5, 30, 10.0)
+    before.ordered(None, 15, 10.0)
     after.recall(before.orders(20.0), 1000.0)
-    assert after.closed_until(1000.0) == 1020.0
+    assert after.closed_until(1000.0) == 1005.0
+    assert after.free_at(5, 1000.0) == 1020.0
 
 
 async def test_a_chat_with_much_news_gets_the_rest_together_but_urgent_ones_at_once(

@@ -28,6 +28,7 @@ from ticketing.bot.inbound import ATTEMPTS, Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
 from ticketing.desk import desk
+from ticketing.handover import hand_back
 from ticketing.intake import Judged
 from ticketing.notify.edits import Edits
 from ticketing.notify.message import Wording
@@ -301,7 +302,7 @@ async def test_a_link_binds_once_and_brings_what_has_waited(at_work: Office1) ->
     await at_work.goes_on()
     texts = [m["text"] for m in at_work.api.by_bot(AIGUL)]
     assert any("Здравствуйте, Aigul" in t for t in texts)
-    assert any(t.startswith("Ждут вас карточки: 8") for t in texts)
+    assert any(t.startswith("Вас ждут карточки: 8") for t in texts)
     assert len(texts) == 2
     at_work.api.chat(777)
     stranger = await at_work.write(777, f"/start {token}")
@@ -333,13 +334,83 @@ async def test_cards_one_by_one(at_work: Office1) -> None:
     assert numbers[2] in at_work.last(AIGUL)["text"]
 
 
+async def test_an_edit_that_names_another_akimat_is_said_also_of_an_accepted_card(at_work: Office1) -> None:
+    number = at_work.arrives()
+    await at_work.goes_on()
+    await at_work.press(AIGUL, "Принять")
+    with at_work.db.begin() as c:
+        c.execute(update(tickets).where(tickets.c.number == number).values(proposal={"redirect": SEMEY, "post": 1}))
+        put_delivery(c, number, f"user:{at_work.ids['aigul']}", kind="proposal:1")
+    await at_work.goes_on()
+    said = at_work.last(AIGUL)
+    assert said["text"].startswith("Автор изменил пост: проверьте адресата")
+    assert "Теперь в посте назван акимат: город Семей" in said["text"]
+    assert at_work.api.buttons(AIGUL, said["message_id"]) == ["Не наше"]
+    await at_work.press(AIGUL, "Не наше")
+    await at_work.press(AIGUL, at_work.api.buttons(AIGUL, said["message_id"])[0])
+    assert at_work.ticket(number).status == "redirected"
+    assert at_work.last(AIGUL)["text"].splitlines()[-1].startswith("↪️ Перенаправлено: город Семей")
+
+
+async def test_who_has_left_or_has_a_new_telephone_is_told_nothing_more_in_the_old_chat(at_work: Office1) -> None:
+    number = at_work.arrives()
+    await at_work.goes_on()
+    with at_work.db.begin() as c:
+        people.disable(c, "aigul", NOW)
+        at_work.service.accept(c, number, Actor(at_work.ids["duty"], "head", PAVLODAR), at_work.clock())
+    await at_work.goes_on()
+    assert "Duty" not in at_work.last(AIGUL)["text"]
+
+
+async def test_a_chat_that_must_wait_holds_up_no_other_edit(at_work: Office1) -> None:
+    for n in range(60):
+        number = at_work.arrives()
+        with at_work.db.begin() as c:
+            c.execute(insert(staff_message).values(chat=AIGUL, message=n - 1000, ticket=number, account=at_work.ids["aigul"],
+                                                   open=True))
+    mine = at_work.arrives(topic="water")
+    await at_work.outbox.drain()
+    limiter_of(at_work.channel.bot).pace.ordered(AIGUL, 600, at_work.channel.steady())
+    with at_work.db.begin() as c:
+        c.execute(update(tickets).values(status="accepted"))
+    await at_work.edits.round()
+    assert mine in at_work.last(DUTY)["text"]
+    assert at_work.api.buttons(DUTY, at_work.last(DUTY)["message_id"]) == []
+
+
+async def test_what_comes_back_is_told_again(at_work: Office1) -> None:
+    number = at_work.arrives(topic="water")
+    await at_work.goes_on()
+    await at_work.press(DUTY, "Қабылдау")
+    for _ in range(2):      # somebody has it and leaves
+        with at_work.db.begin() as c:
+            c.execute(update(tickets).where(tickets.c.number == number).values(responsible=at_work.ids["aigul"], status="accepted"))
+            assert hand_back(c, [number], at_work.ids["aigul"], at_work.clock(), lambda: bytes(16)) == 1
+        await at_work.goes_on()
+    assert [m["text"].splitlines()[0] for m in at_work.api.by_bot(DUTY)][1:] == ["Жаңа карточка", "Жаңа карточка"]
+
+
+async def test_what_staff_write_to_the_bot_is_no_post_to_an_akimat(at_work: Office1) -> None:
+    """The name typed in answer to "whose is it?" is, read as a post, addressed to that akimat."""
+    verdict = Verdict(addressed=True, score=0.9, decision="register", language="ru", akimat=SEMEY, kind="message",
+                      topic="other", urgency="normal", ruleset="test")
+    states = {}
+    with at_work.db.begin() as c:
+        for chat in (AIGUL, 777):
+            post = Post("telegram", "bot", f"{chat}/5", f"акимат города Семей {chat}", NOW)
+            [id_] = store_posts(c, [post], NOW).ids
+            claim(c, [id_])
+            states[chat] = at_work.service.intake(c, [Judged(id_, post, verdict)], NOW).states[id_]
+    assert states == {AIGUL: "own", 777: "ticket"}
+
+
 async def test_lists_and_language(at_work: Office1) -> None:
     numbers = [at_work.arrives() for _ in range(2)]
     await at_work.goes_on()
     both = at_work.last(AIGUL)
     assert len(at_work.api.buttons(AIGUL, both["message_id"])) == 4
     listed = await at_work.write(AIGUL, "/new")
-    assert listed["text"].startswith("Ждут вас карточки: 2")
+    assert listed["text"].startswith("Вас ждут карточки: 2")
     await at_work.press(AIGUL, numbers[1], message=listed["message_id"])
     await at_work.press(AIGUL, "Принять")
     assert numbers[1] in (await at_work.write(AIGUL, "/mine"))["text"]
@@ -430,7 +501,7 @@ async def test_what_is_no_update_stops_nobody(at_work: Office1, payload: dict[st
     at_work.arrives()
     at_work.api.write(AIGUL, "/new")
     await at_work.goes_on()
-    assert any("Ждут вас карточки: 1" in m["text"] for m in at_work.api.by_bot(AIGUL))
+    assert any("Вас ждут карточки: 1" in m["text"] for m in at_work.api.by_bot(AIGUL))
 
 
 async def test_telegram_down_while_answering_loses_no_work(at_work: Office1) -> None:

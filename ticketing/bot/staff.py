@@ -212,7 +212,7 @@ class StaffBot:
 
     def _text(self, c: Connection, message: Message, now: datetime) -> Sequence[Effect]:
         chat, text = message.chat.id, message.text or ""
-        command, _space, rest = text.strip().partition(" ")
+        command, rest = [*text.split(None, 1), "", ""][:2]
         command = command.partition("@")[0].lower()
         sender = message.from_user
         assert sender is not None, "handle() asked"

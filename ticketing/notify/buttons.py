@@ -14,6 +14,8 @@ Action = Literal["accept", "not_ours", "redirect", "type", "back", "next", "show
 _LETTERS: dict[str, Action] = {"a": "accept", "x": "not_ours", "r": "redirect", "t": "type", "b": "back", "n": "next",
                                "s": "show", "l": "language"}
 _OF = {action: letter for letter, action in _LETTERS.items()}
+_LARGEST = 2**63 - 1
+"""A database's largest id: who writes their own Telegram client can put any number into a press."""
 _FORM = re.compile(r"([axrtbnsl])(?::(\d{1,19}))?(?::([0-9a-z]{1,20}))?", re.ASCII)
 
 
@@ -32,7 +34,7 @@ class Press:
 def pressed(data: str) -> Press | None:
     """The meaning of a button's data; None for what is not ours."""
     found = _FORM.fullmatch(data)
-    if found is None:
+    if found is None or int(found[2] or 0) > _LARGEST:
         return None
     return Press(_LETTERS[found[1]], int(found[2] or 0), found[3] or "")
 

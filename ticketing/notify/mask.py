@@ -29,26 +29,33 @@ _KIND = {mark: kind for kind, mark in _MARK.items()}
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _MARKS = re.compile(f"[{''.join(_KIND)}]")
 
+_APART = r"[\s().–—/_-]{0,3}"
+"""What people put between the groups of a phone."""
 _CAP = r"[A-ZА-ЯЁӘІҢҒҮҰҚӨҺ][\w'’-]{1,30}"
 _NETS: tuple[tuple[PersonalData, re.Pattern[str]], ...] = (
-    ("email", re.compile(r"[^\s@<>(),;:]{1,64}@[^\s@<>(),;:]{1,120}\.\w{2,20}")),
+    ("email", re.compile(r"[^\s@<>(),;:]{1,64}(?:\s?@\s?|\s?[(\[](?:at|собака|соб)[)\]]\s?)[^\s@<>(),;:]{1,120}\.\w{2,20}", re.I)),
     ("card", re.compile(r"(?<!\d)\d(?:[ -]?\d){15,18}(?!\d)")),
-    ("phone", re.compile(r"(?<!\d)(?:\+\s?7|7|8)[\s(-]{0,3}\d{3}[\s)-]{0,3}\d{3}[\s-]{0,2}\d{2}[\s-]{0,2}\d{2}(?!\d)")),
+    ("phone", re.compile(rf"(?<!\d)(?:\+\s?7|7|8){_APART}\d{{3}}{_APART}\d{{3}}{_APART}\d{{2}}{_APART}\d{{2}}(?!\d)")),
     ("iin", re.compile(r"(?<!\d)\d{6}[ -]?\d{6}(?!\d)")),
     ("phone", re.compile(r"(?<!\d)\+?\d(?:[\s().-]{0,2}\d){9,14}(?!\d)")),
     ("phone", re.compile(r"(?:тел|телефон\w*|ұялы|сот\w*|whats\s?app|ватсап)[\s.:№—-]{0,4}(\d[\d -]{4,14}\d)", re.I)),
     # Three names, the last a patronymic; in an address ("Құрметті …") it is the official, who is no private person.
     ("name", re.compile(rf"\b(?<!Құрметті )(?<!Уважаемый )(?<!Уважаемая )(?!Құрметті|Уважаем){_CAP}\s+{_CAP}\s+"
                         r"[А-ЯЁӘІҢҒҮҰҚӨҺ][\w-]{1,30}(?:вич|вна|ұлы|қызы|улы|кызы|ична)\b")),
-    ("name", re.compile(rf"(?:(?i:меня зовут|мо[её] имя|менің атым|аты-жөнім|фио|тегім|с уважением|құрметпен))"
-                        rf"[\s,:—-]{{1,4}}({_CAP}(?:\s+{_CAP}){{0,2}})")),
-    ("address", re.compile(r"(?:тұрамын|тұратын мекен\w*|мекенжай\w*|живу|прожива\w+|прописан\w*|мой адрес|адресім)"
-                           r"[^\n.!?]{0,80}?\d{1,4}[^\s,]{0,3}"
+    ("name", re.compile(rf"(?:(?i:с уважением|құрметпен))[\s,:—-]{{1,4}}({_CAP}(?:\s+{_CAP}){{0,2}})")),
+    ("name", re.compile(rf"(?:(?i:меня зовут|мо[её] имя|менің атым|менің есімім|аты-жөнім|фио|тегім))[\s,:—-]{{1,4}}"
+                        rf"(\w{{2,30}}(?:\s+(?:{_CAP}|[А-ЯЁӘІҢҒҮҰҚӨҺ]\.|\w{{2,30}}(?:ов|ев|ин|ова|ева|ина|ұлы|қызы|улы|кызы)\b)){{0,2}})")),
+    ("name", re.compile(rf"\b{_CAP}\s+[А-ЯЁӘІҢҒҮҰҚӨҺ]\.\s?[А-ЯЁӘІҢҒҮҰҚӨҺ]\.")),
+    ("address", re.compile(r"(?:тұрамын|тұратын мекен\w*|мекенжай\w*|үйім(?:із)?\b|живу|прожива\w+|прописан\w*|мой адрес|адресім)"
+                           r"(?:[^\n.!?]|\b(?:ул|көш|мкр|ш|пр|пер|д|кв|г|қ|с|а|п)\.){0,80}?\d{1,4}[^\s,]{0,3}"
                            r"(?:[,\s]{1,3}(?:пәтер\w*|п|кв|квартира|үй|дом|д)\.?\s?№?\s?\d{1,4}\w?)*", re.I)),
     ("address", re.compile(r"(?:\b(?:үй|дом|д)\.?\s?\d{1,4}\w?[,\s]{1,3})?"
                            r"\b(?:кв(?:артира)?|пәтер)\.?\s?№?\s?\d{1,4}\b", re.I)),
     ("address", re.compile(r"\b\d{1,4}\s?-?\s?(?:ші|шы)?\s?пәтер\w{0,4}\b", re.I)),
 )
+
+# Digits dressed up: 8\ufe0f\u20e37\ufe0f\u20e3 are digits in boxes.
+_DRESSED = re.compile("(?<=\\d)[\u0300-\u036f\u0483-\u0489\u20d0-\u20ff\ufe00-\ufe0f]+")
 
 _SPACE = re.compile(r"[^\S\n]+")
 _BLANK = re.compile(r"\s*\n\s*")
@@ -56,7 +63,10 @@ _STACK = re.compile(r"([\u0300-\u036f\u0483-\u0489\u20d0-\u20ff]{2})[\u0300-\u03
 
 # What Telegram would make clickable: addresses, @names, #tags, $tags, /commands. Inside <code> it makes nothing of them.
 # https://core.telegram.org/bots/api#formatting-options
-_LINKED = re.compile(r"(?:\w{2,10}://\S+|(?<!\w)[@#$/]\w\S*|(?<![\w.])[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?:[:/]\S*)?)")
+LINKS = 12
+"""So many get a <code> of their own, then all the rest gets one: beyond 100 entities Telegram drops those of a message
+(https://limits.tginfo.me/en), and the author's would be live again."""
+_LINKED = re.compile(r"(?:\w{2,10}://\S+|(?<!\w)[@#$/]\w\S*|(?<!\w)[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?:[:/]\S*)?)")
 
 
 def clean(text: str) -> str:
@@ -77,7 +87,7 @@ def masked(text: str, spans: Iterable[Span], privacy: Privacy) -> str:
         if 0 <= span.start < span.end and span.end > end:
             pieces.append(text[end:max(end, span.start)] + _MARK[span.kind])
             end = span.end
-    text = clean("".join(pieces) + text[end:])
+    text = _DRESSED.sub("", clean("".join(pieces) + text[end:]))
     for kind, net in _NETS:
         text = net.sub(lambda m, mark=_MARK[kind]: _within(m, mark), text)  # type: ignore[misc]
     return text
@@ -103,7 +113,12 @@ def shortened(text: str, length: int, lines: int) -> str:
 def shown(text: str, translate: Callable[[str], str]) -> str:
     """`text` (masked or not) as HTML for Telegram: escaped, nothing clickable, marks as words."""
     parts, end = [], 0
-    for found in _LINKED.finditer(text):
+    for n, found in enumerate(_LINKED.finditer(text)):
+        if n == LINKS:
+            parts.append(html.escape(text[end:found.start()], quote=False))
+            parts.append(f"<code>{html.escape(text[found.start():], quote=False)}</code>")
+            end = len(text)
+            break
         parts.append(html.escape(text[end:found.start()], quote=False))
         parts.append(f"<code>{html.escape(shortened(found[0], 60, 1), quote=False)}</code>")
         end = found.end()

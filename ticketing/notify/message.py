@@ -17,6 +17,7 @@ from babel.dates import format_date
 
 from config.languages import N_, language
 from config.timezone import ALMATY
+from monitor.core.text import Text
 from monitor.core.verdict import Span
 from ticketing import ticket as rules
 from ticketing.notify.buttons import Button, Press, Rows
@@ -38,7 +39,7 @@ _HEADINGS = {"new_ticket": N_("New card"), "readdressed": N_("The card has moved
 
 _STATES = {
     "answered": N_("Answered"), "closed": N_("Closed"), "merged": N_("Joined with another card"),
-    "not_examined": N_("Left without examination"), "void": N_("Taken out: not addressed to an akimat"),
+    "not_examined": N_("Left without examination"), "void": N_("Void: registered by mistake"),
 }
 
 class Names(Protocol):
@@ -73,6 +74,7 @@ class Facts:
     kind: str
     urgency: str
     due_first: datetime
+    due_final: datetime
     location: str | None = None
     responsible: int | None = None
     responsible_name: str = ""
@@ -81,6 +83,11 @@ class Facts:
     """The akimat it was redirected to, or is proposed to go to."""
     text: str = ""
     pii: tuple[Span, ...] = ()
+
+    @property
+    def proposed(self) -> bool:
+        """Whether an edit of the post named another akimat and nobody has decided yet."""
+        return self.moved_to is not None and self.status in rules.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,10 @@ class Letter:
     attempts: int
     items: tuple[Item, ...]
     digest: bool = False
+    waiting: int = 0
+    """Of a digest: how many tickets wait for this reader."""
+    urgent: int = 0
+    """How many of these are urgent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +144,8 @@ class Wording:
         rows: list[tuple[Button, ...]] = []
         for item in sorted(items, key=lambda i: (i.facts.urgency != "urgent", i.facts.due_first, i.facts.id)):
             parts.append(self._card(item, person, now, len(items)))
-            if not self.outcome(item.facts, person, now):
+            waits = not self.outcome(item.facts, person, now)
+            if waits or (item.facts.proposed and item.facts.responsible == person.id):
                 rows += (instead or {}).get(item.facts.id) or offered(item.facts, person.language, len(items) > 1)
         return Message("\n\n".join(parts), tuple(rows))
 
@@ -143,17 +155,21 @@ class Wording:
         _ = language(tongue).gettext
         privacy = (self.privacy or {}).get(facts.office, self.default_privacy)
         outcome = self.outcome(facts, person, now)
-        heading = _(_HEADINGS.get(item.kind.partition(":")[0], N_("News of a card")))
-        lines = [] if outcome else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
+        kind = "proposal" if facts.proposed else item.kind.partition(":")[0]
+        heading = _(_HEADINGS.get(kind, N_("News of a card")))
+        lines = [] if outcome and not facts.proposed else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
         lines += [f"<b>{self._link(facts.number)}</b>",
                   f"{_text(self.names.topic(facts.topic, tongue), among)} · {_(_KINDS.get(facts.kind, facts.kind))}"]
         if facts.location:
             place = masked(facts.location[:READ], _inside(facts), "masked" if privacy == "none" else privacy)
             lines.append(_("Place: %s") % shown(shortened(place, PLACE // among, 1), _))
         lines.append(_("Akimat: %s") % _text(self.names.akimat(facts.akimat, tongue), among))
-        if item.kind.startswith("proposal") and facts.moved_to and facts.status in rules.OPEN:
+        if facts.proposed and facts.moved_to:
             lines.append(_("The post now names: %s") % _text(self.names.akimat(facts.moved_to, tongue), among))
-        lines.append(_("First reaction: %s") % by_when(facts.due_first, now, tongue))
+        if facts.status in WAITING:
+            lines.append(_("First reaction: %s") % by_when(facts.due_first, now, tongue))
+        if facts.status in rules.OPEN:
+            lines.append(_("Final answer: %s") % by_when(facts.due_final, now, tongue))
         if facts.text and privacy != "none":
             text = facts.text if len(facts.text) <= READ else facts.text[:READ].rsplit(None, 1)[0]
             words = shortened(masked(text, facts.pii, privacy), EXCERPT // among, EXCERPT_LINES // among)
@@ -184,17 +200,23 @@ class Wording:
     def digest(self, letter: Letter, now: datetime) -> Message:
         """A backlog as one message: how many, and the few that press most."""
         _ = language(letter.person.language).gettext
-        lines = [f"<b>{_('Cards waiting for you: %d') % len(letter.deliveries)}</b>", _("Most pressing first:")]
+        lines = [f"<b>{_('Cards waiting for you: %d') % letter.waiting}</b>"]
+        if letter.urgent > sum(item.facts.urgency == "urgent" for item in letter.items):
+            lines.append(f"🔴 <b>{_('URGENT')}: {letter.urgent}</b>")
+        if letter.waiting > len(letter.items):
+            lines.append(_("Most pressing first:"))
         lines += [self.line(item.facts, letter.person.language, now) for item in letter.items]
         if self.public_url:
             lines.append(f'<a href="{html.escape(self.public_url.rstrip("/"))}/tickets">{_("All cards")}</a>')
-        return Message("\n".join(lines), ((Button(_("Show one by one"), Press("next")),),))
+        rows = ((Button(_("Show one by one"), Press("next")),),) if letter.waiting else ()
+        return Message("\n".join(lines), rows)
 
     def line(self, facts: Facts, tongue: str, now: datetime) -> str:
-        """A ticket on one line of a list."""
+        """A ticket on one line of a list, with the deadline that comes next for it."""
+        due = facts.due_first if facts.status in WAITING else facts.due_final
         urgent = "🔴 " if facts.urgency == "urgent" else "• "
         return (f"{urgent}{self._link(facts.number)} · {_text(self.names.topic(facts.topic, tongue))} · "
-                f"{by_when(facts.due_first, now, tongue)}")
+                f"{by_when(due, now, tongue)}")
 
     def _link(self, number: str) -> str:
         words = html.escape(number[:80], quote=False)
@@ -209,11 +231,14 @@ def _text(name: str, among: int = 1) -> str:
 
 
 def offered(facts: Facts, tongue: str, among_others: bool) -> Rows:
-    """The buttons of a card that waits; among others they say which one they mean."""
+    """The buttons of a card that waits, or that was accepted before its post named another akimat; among others they
+    say which one they mean."""
     _ = language(tongue).gettext
     which = f" · {facts.number.rpartition('-')[2].lstrip('0')[:12] or facts.number[:20]}" if among_others else ""
-    return ((Button(_("Accept") + which, Press("accept", facts.id)),
-             Button(_("Not ours") + which, Press("not_ours", facts.id))),)
+    not_ours = Button(_("Not ours") + which, Press("not_ours", facts.id))
+    if facts.status not in WAITING:
+        return ((not_ours,),)
+    return ((Button(_("Accept") + which, Press("accept", facts.id)), not_ours),)
 
 
 def by_when(due: datetime, now: datetime, tongue: str) -> str:
@@ -235,10 +260,16 @@ def clock(moment: datetime, now: datetime, tongue: str) -> str:
 
 
 def _inside(facts: Facts) -> tuple[Span, ...]:
-    """Personal data that lies in the place's words, counted from their beginning."""
-    place = facts.location or ""
-    at = facts.text.find(place) if place else -1
-    if at < 0:
-        return ()
-    return tuple(Span(s.kind, max(0, s.start - at), min(len(place), s.end - at))
-                 for s in facts.pii if s.start < at + len(place) and s.end > at)
+    """Personal data that lies in the place's words wherever the post has them, counted from their beginning.
+
+    Detection takes a place from the text without hidden marks, and spans are counted with them.
+    """
+    place, words, found = facts.location or "", Text(facts.text), []
+    at = words.clean.find(place) if place else -1
+    while at >= 0:
+        start, end = words.raw_span(at, at + len(place))
+        found += [Span(s.kind, len(Text(facts.text[start:max(start, s.start)]).clean),
+                       len(Text(facts.text[start:min(end, s.end)]).clean))
+                  for s in facts.pii if s.start < end and s.end > start]
+        at = words.clean.find(place, at + 1)
+    return tuple(found)

@@ -68,12 +68,12 @@ class Pace:
     def ordered(self, chat: int | None, seconds: float, now: float) -> bool:
         """Telegram said to wait. Returns True where the whole bot falls silent.
 
-        The answer does not say whose limit was reached. A private chat never gets more than one message a second from
-        us, so there the order is the bot's. In a group it is taken as the group's, unless another chat is held too.
+        The answer does not say whose limit was reached: it is taken as the chat's, so that one chat holds up nobody, and
+        as the whole bot's as soon as another chat is told the same.
         """
         until = now + seconds
         others = any(at > now for held, at in self._held.items() if held != chat)
-        if chat is None or chat > 0 or others:
+        if chat is None or others:
             self._held_all = max(self._held_all, until)
             return True
         self._held[chat] = max(self._held.get(chat, until), until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from monitor.core.verdict import Span
 from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
+from ticketing import ticket as rules
 from ticketing.notify.message import WAITING, Facts, Item, Letter, Person
 from ticketing.store import entries_of
 from ticketing.tables import absence, account, delivery, office, staff_message, ticket, ticket_post
@@ -28,6 +30,9 @@ FAR = timedelta(days=3650)
 
 
 # --- whom
+
+_USER = re.compile(r"user:\d{1,18}", re.ASCII)
+
 
 def person_of(row: Row[Any]) -> Person:
     """An account as a reader."""
@@ -65,6 +70,31 @@ def reader_of(c: Connection, recipient: str, about_office: str | None, now: date
     return row if row.telegram_id is not None else f"{NOBODY}the duty officer of {which} has no Telegram"
 
 
+def _readers(c: Connection, groups: Sequence[Any], now: datetime) -> dict[str, Row[Any] | str]:
+    """`reader_of` each recipient, with three queries for all who are simply there: many may be waiting."""
+    ids = {f"user:{row.id}": row for row in _in_chunks(
+        c, select(account), account.c.id, [int(g.recipient[5:]) for g in groups if _USER.fullmatch(g.recipient)])}
+    duties = {f"duty:{row.code}": row for row in _in_chunks(
+        c, select(office.c.code, account).join(account, account.c.id == office.c.duty), office.c.code,
+        [g.recipient[5:] for g in groups if g.recipient.startswith("duty:")])}
+    absent = set(c.execute(select(absence.c.account).where(absence.c.since <= now, absence.c.until > now)).scalars())
+    found: dict[str, Row[Any] | str] = {}
+    for group in groups:
+        row = ids.get(group.recipient) or duties.get(group.recipient)
+        if row is None or row.disabled_at is not None or row.telegram_id is None or (
+                group.recipient in duties and row.id in absent):
+            about = c.execute(select(ticket.c.office).where(ticket.c.number == group.about)).scalar_one_or_none()
+            found[group.recipient] = reader_of(c, group.recipient, about, now)
+        else:
+            found[group.recipient] = row
+    return found
+
+
+def _in_chunks(c: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterable[Row[Any]]:
+    for start in range(0, len(values), CHUNK):
+        yield from c.execute(query.where(column.in_(values[start:start + CHUNK])))
+
+
 # --- what
 
 def facts(c: Connection, numbers: Iterable[str], *, words: bool) -> dict[str, Facts]:
@@ -95,7 +125,7 @@ def _facts(c: Connection, row: Row[Any], words: bool) -> Facts:
         moved_to = json.loads(moves[-1].details).get("to") if moves else None
     return Facts(
         id=row.id, number=row.number, status=row.status, office=row.office, akimat=row.akimat, topic=row.topic,
-        kind=row.kind, urgency=row.urgency, due_first=row.due_first, location=row.location_text, responsible=row.responsible,
+        kind=row.kind, urgency=row.urgency, due_first=row.due_first, due_final=row.due_final, location=row.location_text, responsible=row.responsible,
         responsible_name=row.who or "", reacted_at=row.first_reaction_at, moved_to=moved_to, text=text, pii=pii)
 
 
@@ -104,7 +134,7 @@ def ticket_by_id(c: Connection, id_: int) -> Row[Any] | None:
     return c.execute(select(ticket).where(ticket.c.id == id_)).one_or_none()
 
 
-_PRESSING = (case((ticket.c.urgency == "urgent", 0), else_=1), ticket.c.due_first, ticket.c.id)
+_URGENT_FIRST = case((ticket.c.urgency == "urgent", 0), else_=1)
 
 
 def waiting_for(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
@@ -114,17 +144,17 @@ def waiting_for(c: Connection, person: Person, limit: int) -> tuple[int, list[st
     """
     duty = select(office.c.code).where(office.c.duty == person.id)
     mine = or_(ticket.c.responsible == person.id, ticket.c.responsible.is_(None) & ticket.c.office.in_(duty))
-    return _listed(c, mine & ticket.c.status.in_(sorted(WAITING)), limit)
+    return _listed(c, mine & ticket.c.status.in_(sorted(WAITING)), ticket.c.due_first, limit)
 
 
 def accepted_by(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
     """How many tickets this person has accepted and not yet answered, and the numbers of the most pressing."""
-    return _listed(c, (ticket.c.responsible == person.id) & (ticket.c.status == "accepted"), limit)
+    return _listed(c, (ticket.c.responsible == person.id) & (ticket.c.status == "accepted"), ticket.c.due_final, limit)
 
 
-def _listed(c: Connection, which: Any, limit: int) -> tuple[int, list[str]]:
+def _listed(c: Connection, which: Any, due: Any, limit: int) -> tuple[int, list[str]]:
     count = c.execute(select(func.count()).select_from(ticket).where(which)).scalar_one()
-    rows = c.execute(select(ticket.c.number).where(which).order_by(*_PRESSING).limit(limit)).scalars()
+    rows = c.execute(select(ticket.c.number).where(which).order_by(_URGENT_FIRST, due, ticket.c.id).limit(limit)).scalars()
     return int(count), list(rows)
 
 
@@ -134,7 +164,8 @@ def _listed(c: Connection, which: Any, limit: int) -> tuple[int, list[str]]:
 class Due:
     """What to do next on a channel."""
 
-    letter: Letter | None = None
+    letters: tuple[Letter, ...] = ()
+    """To different addresses, the one that has waited longest first."""
     unreachable: tuple[tuple[str, str], ...] = ()
     """Recipients with the reason why nobody can be told."""
     lost: tuple[int, ...] = ()
@@ -148,9 +179,8 @@ class Due:
 
 
 def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], calm: Collection[int], *,
-             cards_at_once: int, digest_over: int,
-             digest_shows: int) -> Due:
-    """The letter that has waited longest among the addresses that are not `busy`.
+             letters: int, cards_at_once: int, digest_over: int, digest_shows: int) -> Due:
+    """The letters, so many at most, that have waited longest among the addresses that are not `busy`.
 
     To addresses in `calm`, which have had many letters of late, only something urgent goes. One query by recipient, so
     that one with a hundred thousand rows doesn't stand before the others.
@@ -162,50 +192,59 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
                        .group_by(delivery.c.recipient).order_by("oldest")).all()
     readers: dict[int, tuple[Row[Any], list[str]]] = {}
     unreachable: list[tuple[str, str]] = []
-    for group in groups:
-        about = None
-        if group.recipient.startswith("user:"):
-            about = c.execute(select(ticket.c.office).where(ticket.c.number == group.about)).scalar_one_or_none()
-        reader = reader_of(c, group.recipient, about, now)
+    for recipient, reader in _readers(c, groups, now).items():
         if isinstance(reader, str):
-            unreachable.append((group.recipient, reader))
+            unreachable.append((recipient, reader))
         else:
-            readers.setdefault(reader.telegram_id, (reader, []))[1].append(group.recipient)
+            readers.setdefault(reader.telegram_id, (reader, []))[1].append(recipient)
     blocked = calmed = False
+    found: list[Letter] = []
     for address, (reader, recipients) in readers.items():
         if address in busy:
             blocked = True
             continue
         rows = c.execute(
             select(delivery.c.id, delivery.c.about, delivery.c.kind, delivery.c.attempts, ticket.c.id.label("ticket"),
-                   ticket.c.urgency, ticket.c.due_first)
+                   ticket.c.urgency, ticket.c.due_first, ticket.c.status)
             .outerjoin(ticket, ticket.c.number == delivery.c.about)
             .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
         lost = tuple(r.id for r in rows if r.ticket is None)
         if lost:
-            return Due(None, tuple(unreachable), lost)
+            return Due((), tuple(unreachable), lost)
         if address in calm and not any(r.urgency == "urgent" for r in rows):
             calmed = True
             continue
-        letter = _letter(c, reader, address, rows, cards_at_once, digest_over, digest_shows)
-        return Due(letter, tuple(unreachable))
+        found.append(_letter(c, reader, address, rows, cards_at_once, digest_over, digest_shows))
+        if len(found) == letters:
+            break
+    if found:
+        return Due(tuple(found), tuple(unreachable))
     following = c.execute(select(func.min(delivery.c.next_try_at)).where(queued, delivery.c.next_try_at > now)).scalar_one()
-    return Due(None, tuple(unreachable), (), blocked, calmed, following)
+    return Due((), tuple(unreachable), (), blocked, calmed, following)
 
 
 def _letter(c: Connection, reader: Row[Any], address: int, rows: Sequence[Any], at_once: int, over: int,
             shows: int) -> Letter:
-    if len(rows) > over:
-        pressing = sorted(rows, key=lambda r: (r.urgency != "urgent", r.due_first, r.id))
-        numbers = list(dict.fromkeys(r.about for r in pressing))[:shows]
+    attempts = max(r.attempts for r in rows)
+    if len({r.about for r in rows}) > over:
+        pressing = sorted(filter(_waits_for_word, rows), key=lambda r: (r.urgency != "urgent", r.due_first, r.id))
+        urgent = {r.about: r.urgency == "urgent" for r in pressing}
+        numbers = list(urgent)[:shows]
         said = facts(c, numbers, words=False)
-        return Letter(person_of(reader), address, tuple(r.id for r in rows), max(r.attempts for r in rows),
-                      tuple(Item(said[n]) for n in numbers), digest=True)
-    chosen = sorted(rows, key=lambda r: (r.urgency != "urgent", r.id))[:at_once]
+        return Letter(person_of(reader), address, tuple(r.id for r in rows), attempts,
+                      tuple(Item(said[n]) for n in numbers), digest=True, waiting=len(urgent), urgent=sum(urgent.values()))
+    # By number: what two deliveries say of one ticket (to the responsible and to duty, and both are this person) is said once.
+    first = list(dict.fromkeys(r.about for r in sorted(rows, key=lambda r: (r.urgency != "urgent", r.id))))[:at_once]
+    chosen = sorted((r for r in rows if r.about in first), key=lambda r: (first.index(r.about), r.id))
     kinds = {r.about: r.kind for r in chosen}       # what was said last of a ticket counts
     said = facts(c, kinds, words=True)
     return Letter(person_of(reader), address, tuple(r.id for r in chosen), max(r.attempts for r in chosen),
                   tuple(Item(said[n], kind) for n, kind in kinds.items()))
+
+
+def _waits_for_word(row: Any) -> bool:
+    """Whether somebody must still say something about it: it may have been taken on the page since it was queued."""
+    return row.status in WAITING or (row.kind.startswith("proposal") and row.status in rules.OPEN)
 
 
 def _each(ids: Sequence[int]) -> Iterable[Any]:
@@ -239,6 +278,31 @@ def postpone(c: Connection, letter: Letter, reason: str, next_try_at: datetime) 
     """An order to wait: no attempt is counted."""
     for some in _each(letter.deliveries):
         c.execute(update(delivery).where(some).values(reason=reason[:500], next_try_at=next_try_at))
+
+
+def hurry(c: Connection, channel: str, reason: str, now: datetime) -> None:
+    """What waits for a reason that begins so is due now."""
+    c.execute(update(delivery).where(_waits(channel, now), delivery.c.reason.startswith(reason, autoescape=True))
+              .values(next_try_at=now))
+
+
+def set_back(c: Connection, channel: str, by: timedelta, now: datetime) -> None:
+    """The clock was set back: what waits, waits as long as before."""
+    rows = c.execute(select(delivery.c.id, delivery.c.next_try_at).where(_waits(channel, now))).all()
+    for row in rows:
+        c.execute(update(delivery).where(delivery.c.id == row.id).values(next_try_at=max(now, row.next_try_at - by)))
+
+
+def no_later_than(c: Connection, channel: str, now: datetime, longest: timedelta) -> None:
+    """Nothing waits longer than this."""
+    c.execute(update(delivery).where(_waits(channel, now), delivery.c.next_try_at > now + longest)
+              .values(next_try_at=now + longest))
+
+
+def _waits(channel: str, now: datetime) -> Any:
+    """Deliveries that are not yet due; not those that nobody can be told (see `park`)."""
+    return ((delivery.c.channel == channel) & (delivery.c.state == "queued") & (delivery.c.next_try_at > now)
+            & (delivery.c.next_try_at < now + FAR / 2))
 
 
 def to_duty(c: Connection, letter: Letter, now: datetime) -> int:
@@ -345,16 +409,21 @@ def shown_in(c: Connection, chat: int, message: int) -> Shown | None:
 
 
 def stale(c: Connection, limit: int, busy: Collection[int] = ()) -> list[Shown]:
-    """Messages with buttons of a ticket that somebody took, moved or closed, here or on the page: to be edited."""
+    """Messages with buttons of a ticket that somebody took, moved or closed, here or on the page: to be edited.
+
+    Chats in `busy` must not be spoken to: theirs don't stand before the others'.
+    """
     rows = c.execute(
         select(staff_message.c.chat, staff_message.c.message).distinct()
         .join(ticket, ticket.c.number == staff_message.c.ticket)
-        .where(staff_message.c.open,
+        # Only where the reader still is: who left or changed the telephone is told nothing more there.
+        .join(account, (account.c.id == staff_message.c.account) & (account.c.telegram_id == staff_message.c.chat))
+        .where(staff_message.c.open, staff_message.c.chat.not_in(sorted(busy)),
                ticket.c.status.not_in(sorted(WAITING))
                | (ticket.c.responsible.is_not(None) & (ticket.c.responsible != staff_message.c.account)))
-        .order_by(staff_message.c.message).limit(limit + len(busy) * 4)).all()
-    found = [shown_in(c, r.chat, r.message) for r in rows if r.chat not in busy]
-    return [shown for shown in found if shown is not None][:limit]
+        .order_by(staff_message.c.message).limit(limit)).all()
+    found = [shown_in(c, r.chat, r.message) for r in rows]
+    return [shown for shown in found if shown is not None]
 
 
 def settle(c: Connection, chat: int, message: int, numbers: Collection[str]) -> None:

@@ -6,6 +6,7 @@ All that a bot says passes its pace, messages of the outbox and answers of the s
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -29,6 +30,9 @@ StaffBot = ExtBot[None]
 # Descriptions of the Bot API for a chat that will not become reachable by trying again.
 _GONE = ("chat not found", "user is deactivated", "bot was blocked", "bot can't initiate conversation",
          "peer_id_invalid", "have no rights to send")
+
+# What python-telegram-bot makes of an answer without Telegram's description: of a proxy, a filter, a page of somebody else.
+_FOREIGN = re.compile(r"([\w '-]{1,40} \(\d{3}\))(?:$|\. Parsing the server response)")
 
 _UNCHANGED = "message is not modified"
 _NO_MESSAGE = ("message to edit not found", "message can't be edited", "message_id_invalid", "message to be edited not found")
@@ -129,6 +133,8 @@ def meaning(error: TelegramError) -> ChannelError:
     words = str(error)[:300]
     if isinstance(error, RetryAfter):
         return Wait(words)
+    if (foreign := _FOREIGN.match(words)) is not None:
+        return Failing(f"{foreign[1]}: no answer of Telegram's; something on the way there gives its own")
     if isinstance(error, Forbidden | ChatMigrated):
         return Unreachable(words)
     if isinstance(error, InvalidToken):
