@@ -31,6 +31,8 @@ LONGEST = 3600.0
 MANY = 120
 """Rows in one tick that are still sent; more are only counted."""
 
+_NEVER = 10**18
+
 VIEWS = ("feed", "triage", "tickets", "ticket", "sources", "wall", "json")
 
 Encode = Callable[[Sequence[Event]], Awaitable[bytes]]
@@ -93,7 +95,10 @@ async def _write(request: web.Request, response: web.StreamResponse, chunk: byte
 
 def _after(request: web.Request) -> int | None:
     typed = request.headers.get("Last-Event-ID") or request.query.get("after") or ""
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else None
+    if not typed:
+        return None
+    # An id that is none of ours: to begin now would hide what was missed, so it is one too far ahead.
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else _NEVER
 
 
 def message(name: str, data: Any, id_: int | None = None) -> bytes:
