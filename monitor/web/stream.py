@@ -65,7 +65,8 @@ async def events(request: web.Request) -> web.StreamResponse:
                 async with asyncio.timeout(KEEP_ALIVE):
                     chunk = await subscription.next()
             except TimeoutError:
-                chunk = b": here\n\n"
+                # A program reads a comment over; the page has to hear that the line is alive, and scripts see no comments.
+                chunk = b": here\n\n" if kind == "json" else message("here", {})
             if chunk is None:
                 break
             await _write(request, response, chunk)
@@ -208,7 +209,7 @@ class _Encoder:
         wall = await self.site.db.read(read_wall, self.scope, self.wanted.filter(self.site.units), now)
         view = view_for(self.site, self.language, self.role, now)
         parts = {"board": render(self.language, "live_board.html", w=view, wall=wall),
-                 "foot": render(self.language, "live_foot.html", w=view, sources=wall.sources)}
+                 "foot": render(self.language, "live_foot.html", w=view, sources=wall.sources), "today": view.day(now)}
         changed = self._changed("wall", json.dumps(parts))
         return message("wall", parts, last) if changed else _seen(last) if last is not None else b""
 
