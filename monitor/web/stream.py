@@ -166,7 +166,7 @@ class _Encoder:
         view = view_for(self.site, self.language, self.role, now)
         html = render(self.language, "row.html", r=row, w=view, units=self.site.units, words=words)
         data = {"post": row.id, "ticket": row.ticket_id, "html": html,
-                "urgent": row.urgent and row.status != "accepted", "key": f"{row.network} {row.native_id}"}
+                "urgent": row.urgent and row.status != "accepted"}
         if gone:
             data["gone"] = True
         return message("row", data, id_)

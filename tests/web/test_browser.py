@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -99,6 +100,18 @@ async def test_further_down_nothing_moves_and_new_ones_wait(window, morning, db,
         ids = await page.locator(".row").evaluate_all("rows => rows.slice(0, 2).map(r => r.id)")
         assert ids == [f"post-{second}", f"post-{first}"]
         await expect(button).to_be_hidden()
+
+
+async def test_an_edited_post_shows_once_and_the_row_that_was_read_says_so(window, morning, db, service):
+    async with window() as page:
+        text = "Павлодар әкімі, шұғыл шара керек: енді екі бала жараланды."
+        edited = await comes(db, service, "m9", text, network="telegram", topic="stray_animals", post={"edited_at": NOW})
+        await expect(post(page, edited)).to_contain_text("екі бала")
+        await expect(post(page, morning[9]).locator(".left-note")).to_contain_text("Автор изменил пост")
+        await expect(post(page, morning[9])).to_have_class(re.compile("gone"))
+        await page.reload()
+        await expect(post(page, morning[9])).to_have_count(0)
+        await expect(post(page, edited)).to_be_visible()
 
 
 async def test_pause_holds_what_comes_until_one_goes_on(window, morning, db, service):

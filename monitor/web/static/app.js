@@ -132,6 +132,15 @@
     if (data.gone) row.classList.add("gone");
     if (reading && (reading.id === `post-${data.post}` || (data.ticket && reading.dataset.ticket === String(data.ticket)))) again();
     if (old) { put(old, row); return; }
+    if (where !== "tickets") for (const earlier of all(".row", list)) {
+      if (earlier.dataset.key !== row.dataset.key || position(earlier) > position(row)) continue;
+      earlier.classList.add("gone");  // it stays where it is, and says that there is a newer wording
+      const note = document.createElement("p");
+      note.className = "left-note";
+      note.textContent = words.edited;
+      if (!find(".left-note", earlier)) earlier.append(note);
+    }
+    for (const [place, other] of waiting) if (other.dataset.key === row.dataset.key && place < position(row) && where !== "tickets") waiting.delete(place);
     const place = position(row);
     if (waiting.has(place)) { if (data.gone) waiting.delete(place); else waiting.set(place, row); announce(); return; }
     if (data.gone || place <= newest) return;
@@ -162,6 +171,7 @@
     copy.classList.remove("unread", "fresh", "gone", "here");
     for (const part of all("[open], [aria-busy], [aria-current]", copy)) for (const name of ["open", "aria-busy", "aria-current"]) part.removeAttribute(name);
     for (const time of all("time", copy)) time.textContent = "";
+    for (const note of all(".left-note", copy)) note.remove();
     return copy.outerHTML;
   };
   const put = (old, row) => {  // what a verb answered comes again by the stream: the row is exchanged once
@@ -178,6 +188,7 @@
     for (const name of open) { const d = all("details", row).find((x) => x.className === name); if (d) d.open = true; }
     for (const [name, value] of typed) { const i = find(`input[name="${name}"]`, row); if (i) i.value = value; }
     if (old.classList.contains("here")) row.classList.add("here");
+    for (const note of all(".left-note", old)) row.append(note);
     if (current === old) current = row;
     if (reading === old) { reading = row; row.setAttribute("aria-current", "true"); }
     old.replaceWith(row);
