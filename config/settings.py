@@ -116,6 +116,12 @@ class Web(BaseModel):
     public_url: str = Field(
         default="", description="Address at which people reach the pages; links in messages begin with it. Default: "
                                 "http://HOST:PORT.")
+    behind_proxy: bool = Field(
+        default=False, description="Whether a reverse proxy of ours stands in front and appends the caller's address to "
+                                   "X-Forwarded-For; without it everybody would share the limit of sign-in attempts.")
+    metrics_token: SecretStr | None = Field(
+        default=None, min_length=16, description="Opens /metrics and /readyz to a machine: Authorization: Bearer TOKEN. "
+                                                 "Without one they need a person's sign-in.")
 
     @field_validator("public_url")
     @classmethod

@@ -119,7 +119,8 @@ class App:
     async def _serve(self, stack: AsyncExitStack, live: Live, service: Service) -> str:
         """The pages; returns their address."""
         at = self.settings.web
-        options = WebOptions(public_url=at.address, notice=self.notice)
+        token = at.metrics_token.get_secret_value() if at.metrics_token else None
+        options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
         runner = web.AppRunner(build(self.db, live, service, options, now), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

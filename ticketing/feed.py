@@ -7,7 +7,7 @@ can be continued (`before`) while new posts arrive.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -263,9 +263,7 @@ def tickets(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: da
 
     One whose posts went on with another office's number has `id` 0 and no text: the series has no gap for a reader.
     """
-    origin = ticket.outerjoin(ticket_post, and_(ticket_post.c.ticket_id == ticket.c.id, ticket_post.c.role == "origin"))
-    query = _columns(EXCERPT).select_from(_with_people(
-        origin.outerjoin(post, post.c.id == ticket_post.c.post_id).outerjoin(verdict, verdict.c.post_id == post.c.id)))
+    query = _columns(EXCERPT).select_from(_with_people(_cards()))
     query = query.where(_seen(scope), _matches(c, wanted, now, shown=False))
     if before is not None:
         query = query.where(ticket.c.id < before)
@@ -286,6 +284,19 @@ def counts(c: Connection, scope: frozenset[str] | None, now: datetime) -> Counts
     ).where(ticket.c.status.in_(_OPEN), within)
     new, late = c.execute(line).one()
     return Counts(int(c.execute(waiting).scalar_one()), int(new), int(late))
+
+
+def columns(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: datetime) -> tuple[int, int, int]:
+    """How many cards are late or posts undecided, how many new, how many in hand: each in one of the three only."""
+    late = _late(now)
+    cards = select(*(func.coalesce(func.sum(case((which, 1), else_=0)), 0) for which in (
+        late, and_(ticket.c.status.in_(("registered", "assigned")), ~late), and_(ticket.c.status == "accepted", ~late),
+    ))).select_from(_cards()).where(
+        _seen(scope), _matches(c, replace(wanted, state=None), now, shown=False))
+    waiting = select(func.count()).select_from(_joined()).where(
+        _seen(scope), _newest(), _matches(c, replace(wanted, state="waiting"), now))
+    overdue, new, hand = c.execute(cards).one()
+    return int(overdue) + int(c.execute(waiting).scalar_one()), int(new), int(hand)
 
 
 def sources(c: Connection) -> list[SourceState]:
@@ -343,6 +354,11 @@ def _joined() -> Any:
     return (verdict.join(post, post.c.id == verdict.c.post_id)
             .outerjoin(ticket_post, ticket_post.c.post_id == verdict.c.post_id)
             .outerjoin(ticket, ticket.c.id == ticket_post.c.ticket_id))
+
+
+def _cards() -> Any:
+    origin = ticket.outerjoin(ticket_post, and_(ticket_post.c.ticket_id == ticket.c.id, ticket_post.c.role == "origin"))
+    return origin.outerjoin(post, post.c.id == ticket_post.c.post_id).outerjoin(verdict, verdict.c.post_id == post.c.id)
 
 
 def _feed(excerpt: int) -> Select[Any]:

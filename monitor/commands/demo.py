@@ -195,7 +195,7 @@ def _worked_on(c: Connection, service: Service) -> None:
 
 def _notice(accounts: list[dict[str, Any]]) -> str:
     shown = ", ".join(p["login"] for p in accounts)
-    return f"Демо: {shown} · {accounts[0]['password']}" if accounts else ""
+    return f"Демо: {shown} · құпиясөз / пароль: {accounts[0]['password']}" if accounts else ""
 
 
 def _welcome(address: str, accounts: list[dict[str, Any]]) -> None:

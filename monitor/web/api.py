@@ -41,7 +41,11 @@ async def _page(request: web.Request, tickets: bool) -> web.Response:
     if wanted.unknown or wanted.unclear:
         return _bad(f"akimat: {request.query['akimat'][:40]!r} names {len(wanted.unclear) or 'no'} units; "
                     "give a KATO code")
-    before, limit = _number(request.query.get("before")), _number(request.query.get("limit")) or 50
+    before, limit = _number(request.query.get("before")), _number(request.query.get("limit", "50"))
+    for name, number in (("before", before), ("limit", limit)):
+        if request.query.get(name) and not number:
+            return _bad(f"{name}: {request.query[name][:40]!r} is not a whole number above 0")
+    limit = limit or 50
     limit = min(limit, MOST)
     rows = await site.db.read(_rows, tickets, reader.scope, wanted.filter(site.units), site.clock(), before, limit + 1)
     more, rows = len(rows) > limit, rows[:limit]

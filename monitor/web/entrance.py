@@ -33,8 +33,9 @@ async def log_in(request: web.Request) -> web.Response:
     given = await request.post()
     login, password = str(given.get("login", "")).strip()[:200], str(given.get("password", ""))
     next_ = back_to(str(given.get("next", "")))
-    # A form of another site must not sign somebody in: the cookie and the hidden field have to agree.
-    if not same(str(given.get("csrf", "")), request.cookies.get(_FORM_COOKIE, "-")):
+    # A form of another site must not sign somebody in: the cookie has to be there, and the hidden field to agree with it.
+    mark = request.cookies.get(_FORM_COOKIE, "")
+    if not mark or not same(str(given.get("csrf", "")), mark):
         return _form(request, N_("This form is too old. Try again."), login, next_, 403)
     by_account, by_address = f"account {login.casefold()}", f"address {_address(request, site)}"
     wait = max(site.by_account.wait(by_account, now), site.by_address.wait(by_address, now))
@@ -49,6 +50,7 @@ async def log_in(request: web.Request) -> web.Response:
     if person is None:
         return _form(request, N_("Login or password is wrong."), login, next_, 403)
     site.by_account.forget(by_account)
+    site.by_address.take_back(by_address)  # a whole office signs in from one address at nine
     token, _csrf = await site.db.write(people.open_session, person.id, now, timedelta(hours=site.options.session_hours))
     response = web.HTTPSeeOther(next_)
     response.set_cookie(COOKIE, token, httponly=True, samesite="Lax", secure=site.options.secure, path="/",

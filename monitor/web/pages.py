@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -190,27 +190,31 @@ def _sources(c: Connection, scope: frozenset[str] | None, now: datetime,
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """Three columns: late or undecided, new, in hand."""
+    """Three columns: late or undecided, new, in hand; and how many each would hold."""
 
     late: list[FeedRow]
     new: list[FeedRow]
     hand: list[FeedRow]
+    many: tuple[int, int, int]
     counts: Counts
     sources: list[SourceState]
     last_event: int
 
 
+_ON_WALL = 6
+"""Cards in a column: more are not readable at four metres."""
+
+
 def read_wall(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: datetime) -> Wall:
     """What the wall shows."""
-    def column(state: str, limit: int) -> list[FeedRow]:
-        narrowed = Filter(wanted.akimats, wanted.topic, wanted.language, state, wanted.period, wanted.text)
-        return feed.rows(c, scope, narrowed, now, limit=limit, excerpt=240)
+    def cards(state: str, limit: int) -> list[FeedRow]:
+        return feed.tickets(c, scope, replace(wanted, state=state), now, limit=limit)
     last = last_event(c)
-    late = column("late", 6)
-    shown = {r.number for r in late}
-    return Wall((late + column("waiting", 6))[:6], [r for r in column("new", 12) if r.number not in shown][:6],
-                [r for r in column("hand", 12) if r.number not in shown][:6],
-                feed.counts(c, scope, now), feed.sources(c), last)
+    # What is late stands in the first column only. Cards, not posts: a card with copies stands there once.
+    new, hand = ([r for r in cards(state, 40) if not r.late(now)] for state in ("new", "hand"))
+    waiting = feed.rows(c, scope, replace(wanted, state="waiting"), now, limit=_ON_WALL, excerpt=240)
+    return Wall((cards("late", _ON_WALL) + waiting)[:_ON_WALL], new[:_ON_WALL], hand[:_ON_WALL],
+                feed.columns(c, scope, wanted, now), feed.counts(c, scope, now), feed.sources(c), last)
 
 
 async def show_wall(request: web.Request) -> web.Response:

@@ -33,6 +33,12 @@ class Attempts:
         while len(self._failed) > self._keys:
             self._failed.popitem(last=False)
 
+    def take_back(self, key: str) -> None:
+        """The last one was no failure after all."""
+        failed = self._failed.get(key)
+        if failed:
+            failed.pop()
+
     def forget(self, key: str) -> None:
         """A success: start anew."""
         self._failed.pop(key, None)

@@ -128,7 +128,11 @@ def _query(**values: Any) -> str:
 
 
 def back_to(path: str | None) -> str:
-    """A path of ours to return to; `/` for anything that could lead elsewhere."""
-    if not path or not path.startswith("/") or path.startswith(("//", "/\\")) or any(c in path for c in "\r\n\\"):
+    """A path of ours to return to; `/` for anything that could lead elsewhere.
+
+    Control characters too: browsers and libraries drop a tab from an address, and what was /<tab>/x becomes //x.
+    https://url.spec.whatwg.org/#concept-basic-url-parser
+    """
+    if not path or not path.startswith("/") or path.startswith("//") or "\\" in path or not path.isprintable():
         return "/"
     return path

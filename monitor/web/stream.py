@@ -31,6 +31,8 @@ LONGEST = 3600.0
 MANY = 120
 """Rows in one tick that are still sent; more are only counted."""
 
+_NEVER = 10**18
+
 VIEWS = ("feed", "triage", "tickets", "ticket", "sources", "wall", "json")
 
 Encode = Callable[[Sequence[Event]], Awaitable[bytes]]
@@ -63,7 +65,8 @@ async def events(request: web.Request) -> web.StreamResponse:
                 async with asyncio.timeout(KEEP_ALIVE):
                     chunk = await subscription.next()
             except TimeoutError:
-                chunk = b": here\n\n"
+                # A program reads a comment over; the page has to hear that the line is alive, and scripts see no comments.
+                chunk = b": here\n\n" if kind == "json" else message("here", {})
             if chunk is None:
                 break
             await _write(request, response, chunk)
@@ -93,7 +96,10 @@ async def _write(request: web.Request, response: web.StreamResponse, chunk: byte
 
 def _after(request: web.Request) -> int | None:
     typed = request.headers.get("Last-Event-ID") or request.query.get("after") or ""
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else None
+    if not typed:
+        return None
+    # An id that is none of ours: to begin now would hide what was missed, so it is one too far ahead.
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else _NEVER
 
 
 def message(name: str, data: Any, id_: int | None = None) -> bytes:
@@ -160,7 +166,7 @@ class _Encoder:
         view = view_for(self.site, self.language, self.role, now)
         html = render(self.language, "row.html", r=row, w=view, units=self.site.units, words=words)
         data = {"post": row.id, "ticket": row.ticket_id, "html": html,
-                "urgent": row.urgent and row.status != "accepted", "key": f"{row.network} {row.native_id}"}
+                "urgent": row.urgent and row.status != "accepted"}
         if gone:
             data["gone"] = True
         return message("row", data, id_)
@@ -203,7 +209,7 @@ class _Encoder:
         wall = await self.site.db.read(read_wall, self.scope, self.wanted.filter(self.site.units), now)
         view = view_for(self.site, self.language, self.role, now)
         parts = {"board": render(self.language, "live_board.html", w=view, wall=wall),
-                 "foot": render(self.language, "live_foot.html", w=view, sources=wall.sources)}
+                 "foot": render(self.language, "live_foot.html", w=view, sources=wall.sources), "today": view.day(now)}
         changed = self._changed("wall", json.dumps(parts))
         return message("wall", parts, last) if changed else _seen(last) if last is not None else b""
 

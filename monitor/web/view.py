@@ -185,7 +185,7 @@ class View:
         return [c for c in row.detail.get("candidates", ()) if isinstance(c, str)][:12]
 
     def percent(self, score: float) -> str:
-        return f"{self.number(round(score * 100))} %"
+        return f"{self.number(round(score * 100))}\u00a0%"
 
     # --- rights
 

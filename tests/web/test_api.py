@@ -54,6 +54,8 @@ async def test_refusals_and_verbs_are_as_described(browse, morning):
     schema("Error").validate(await control.json("/api/v1/posts/999999", 404))
     schema("Error").validate(await control.json("/api/v1/posts?state=eaten", 400))
     schema("Error").validate(await control.json("/api/v1/posts?akimat=Жамбыл", 400))
+    for rubbish in ("limit=-1", "limit=0", "limit=many", "before=99999999999999999999999", "before=x"):
+        schema("Error").validate(await control.json(f"/api/v1/posts?{rubbish}", 400))
     schema("Error").validate(await control.json("/api/v1/nothing", 404))
     schema("Error").validate(await control.post(f"/api/v1/posts/{morning[5]}/other_akimat", 409, akimat="Жамбыл ауданы"))
     schema("Done").validate(await control.post(f"/api/v1/posts/{morning[5]}/take"))

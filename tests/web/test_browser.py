@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
+from sqlalchemy import delete
 from web_scene import NOW, PASSWORD, one
 
 from tests.conftest import skip
+from ticketing.tables import session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -64,6 +67,14 @@ def post(page: Page, id_: int):
     return page.locator(f"#post-{id_}")
 
 
+async def box(page: Page, selector: str) -> dict[str, float]:
+    """Where something stands, looked up and measured in one step: a live update may exchange the element in between."""
+    await page.wait_for_selector(selector)
+    return await page.evaluate(
+        "s => (({x, y, width, height}) => ({x, y, width, height}))(document.querySelector(s).getBoundingClientRect())",
+        selector)
+
+
 async def test_at_the_head_new_posts_appear_by_themselves(window, morning, db, service):
     async with window() as page:
         id_ = await comes(db, service, "n1")
@@ -77,18 +88,30 @@ async def test_further_down_nothing_moves_and_new_ones_wait(window, morning, db,
     async with window() as page:
         await page.mouse.wheel(0, 500)
         await page.wait_for_function("() => scrollY > 300")
-        before = await post(page, morning[3]).bounding_box()
+        before = await box(page, f"#post-{morning[3]}")
         first = await comes(db, service, "n1")
         second = await comes(db, service, "n2", "Павлодар әкімі, бұл жол да нашар")
         button = page.locator("[data-arrived]")
         await expect(button).to_have_text("2 новых поста")
-        assert await post(page, morning[3]).bounding_box() == before
+        assert await box(page, f"#post-{morning[3]}") == before
         assert await post(page, first).count() == 0 and (await page.title()).startswith("(2) ")
         await button.click()
         await expect(post(page, second)).to_be_visible()
         ids = await page.locator(".row").evaluate_all("rows => rows.slice(0, 2).map(r => r.id)")
         assert ids == [f"post-{second}", f"post-{first}"]
         await expect(button).to_be_hidden()
+
+
+async def test_an_edited_post_shows_once_and_the_row_that_was_read_says_so(window, morning, db, service):
+    async with window() as page:
+        text = "Павлодар әкімі, шұғыл шара керек: енді екі бала жараланды."
+        edited = await comes(db, service, "m9", text, network="telegram", topic="stray_animals", post={"edited_at": NOW})
+        await expect(post(page, edited)).to_contain_text("екі бала")
+        await expect(post(page, morning[9]).locator(".left-note")).to_contain_text("Автор изменил пост")
+        await expect(post(page, morning[9])).to_have_class(re.compile("gone"))
+        await page.reload()
+        await expect(post(page, morning[9])).to_have_count(0)
+        await expect(post(page, edited)).to_be_visible()
 
 
 async def test_pause_holds_what_comes_until_one_goes_on(window, morning, db, service):
@@ -116,10 +139,10 @@ async def test_the_words_a_reason_rests_on_light_up(window, morning):
         dark = await mark.evaluate("m => getComputedStyle(m).backgroundColor")
         word = post(page, morning[3]).locator(".why-addressee > summary")
         await word.scroll_into_view_if_needed()
-        at = await word.bounding_box()
+        at = await box(page, f"#post-{morning[3]} .why-addressee > summary")
         await word.click()
         assert await mark.evaluate("m => getComputedStyle(m).backgroundColor") != dark
-        now = await word.bounding_box()
+        now = await box(page, f"#post-{morning[3]} .why-addressee > summary")
         assert (now["x"], now["y"]) == (at["x"], at["y"]), "the word stays under the finger"
 
 
@@ -138,11 +161,16 @@ async def test_in_triage_the_row_stays_and_shows_what_was_done(window, morning):
     async with window("press") as page:
         await page.goto("/triage")
         row = post(page, morning[10])
-        place = await row.bounding_box()
+        place = await box(page, f"#post-{morning[10]}")
+        await page.evaluate("""id => {
+            window.exchanged = 0;
+            new MutationObserver(all => all.forEach(m => m.addedNodes.forEach(n => { if (n.id === id) window.exchanged += 1; })))
+                .observe(document.querySelector("[data-rows]"), {childList: true}); }""", f"post-{morning[10]}")
         await row.locator("[data-verb=not_addressed]").click()
         await expect(row).to_have_class("row tone-grey gone")
-        assert (await row.bounding_box())["y"] == place["y"]
-        await expect(page.locator("[data-count=triage]")).to_have_text("3")
+        assert (await box(page, f"#post-{morning[10]}"))["y"] == place["y"]
+        await expect(page.locator("[data-count=triage]")).to_have_text("3")  # by the stream, which brought the row again
+        assert await page.evaluate("window.exchanged") == 1
         await row.locator("[data-verb=undo]").click()
         await expect(page.locator("[data-count=triage]")).to_have_text("4")
 
@@ -150,10 +178,10 @@ async def test_in_triage_the_row_stays_and_shows_what_was_done(window, morning):
 async def test_another_persons_decision_shows_in_place(window, morning):
     async with window("bolat") as mine, window("head") as theirs:
         row = post(mine, morning[9])
-        top = (await row.bounding_box())["y"]
+        top = (await box(mine, f"#post-{morning[9]}"))["y"]
         await post(theirs, morning[9]).locator("[data-verb=accept]").click()
         await expect(row.locator(".state")).to_have_text("в работе")
-        assert (await row.bounding_box())["y"] == top
+        assert (await box(mine, f"#post-{morning[9]}"))["y"] == top
         await expect(row.locator("[data-verb=accept]")).to_have_count(0)
 
 
@@ -205,13 +233,13 @@ async def test_the_place_survives_a_reload_even_when_posts_came(window, db, serv
         await page.locator("[data-older]").click()
         await expect(page.locator(".row")).to_have_count(70)
         await post(page, ids[5]).scroll_into_view_if_needed()
-        place = await post(page, ids[5]).bounding_box()
+        place = await box(page, f"#post-{ids[5]}")
         await comes(db, service, "later")
         await expect(page.locator("[data-arrived]")).to_have_text("1 новый пост")
         await page.reload()
         await expect(post(page, ids[5])).to_be_in_viewport()
         await page.wait_for_timeout(300)
-        assert abs((await post(page, ids[5]).bounding_box())["y"] - place["y"]) < 2
+        assert abs((await box(page, f"#post-{ids[5]}"))["y"] - place["y"]) < 2
 
 
 async def test_a_cut_connection_says_so_and_makes_up_for_it(window, morning, db, service, server):
@@ -224,6 +252,7 @@ async def test_a_cut_connection_says_so_and_makes_up_for_it(window, morning, db,
         id_ = await comes(db, service, "meanwhile")
         await post(page, morning[10]).locator("[data-verb=not_addressed]").click()
         await expect(page.locator("#said")).to_contain_text("Ничего не изменилось")
+        await page.mouse.move(2, 2)  # a pointer that rests on a button would hold what comes
         await page.context.set_offline(False)
         await expect(post(page, id_)).to_be_visible(timeout=20_000)
         await expect(page.locator("[data-live]")).to_have_attribute("data-is", "live")
@@ -266,10 +295,110 @@ async def test_without_script_everything_can_be_read_and_decided(window, morning
 
 async def test_a_long_text_opens_and_closes(window, morning):
     async with window() as page:
-        text = post(page, morning[4]).locator(".text > p")
-        low = (await text.bounding_box())["height"]
+        text = f"#post-{morning[4]} .text > p"
+        low = (await box(page, text))["height"]
         await post(page, morning[4]).locator(".rest").click()
-        assert (await text.bounding_box())["height"] > low
+        assert (await box(page, text))["height"] > low
+
+
+async def test_the_reading_pane_opens_the_card_beside_the_list_and_moves_nothing(window, morning):
+    async with window("head") as page:
+        await post(page, morning[3]).scroll_into_view_if_needed()
+        before = await box(page, f"#post-{morning[3]}")
+        await post(page, morning[3]).locator(".text p").click()
+        pane = page.locator("[data-pane]")
+        await expect(pane.locator("h1")).to_have_text("ӘЖ-551-2026-000004")
+        for said in ("9 рабочих часов до первой реакции", "назван в правиле", "Записи реестра", "называет акимат или акима",
+                     "https://instagram.com/p/m3"):
+            await expect(pane).to_contain_text(said)
+        assert await box(page, f"#post-{morning[3]}") == before
+        assert await page.locator(f"#post-{morning[3]}").count() == 1, "the pane repeats no id of the list"
+        await pane.locator("[data-verb=accept]").click()
+        await expect(post(page, morning[3]).locator(".state")).to_have_text("в работе")
+        await expect(pane.locator(".state").first).to_have_text("в работе")
+        await page.reload()
+        await expect(pane.locator("h1")).to_have_text("ӘЖ-551-2026-000004")
+        await page.keyboard.press("Escape")
+        await expect(pane).to_be_hidden()
+        assert page.wrong == []
+
+
+async def test_the_pane_follows_the_keys_and_what_others_do(window, morning):
+    async with window("press") as page, window("head") as theirs:
+        await page.keyboard.press("j")
+        await page.keyboard.press("j")
+        pane = page.locator("[data-pane]")
+        await expect(pane.locator("h1")).to_have_text("ӘЖ-551-2026-000007")
+        await post(theirs, morning[9]).locator("[data-verb=accept]").click()
+        await expect(pane).to_contain_text("Қайрат Жүнісов")
+        await expect(pane.locator(".state").first).to_have_text("в работе")
+        await page.keyboard.press("k")
+        await expect(pane.locator("h1")).to_have_text("Пост")
+        await pane.locator("[data-verb=take]").click()
+        await expect(pane.locator("h1")).to_have_text("ӘЖ-551-2026-000008")
+
+
+async def test_on_a_narrow_window_the_number_leads_to_the_card(window, morning):
+    async with window(width=768) as page:
+        await post(page, morning[3]).locator(".text p").click()
+        await expect(page.locator("[data-pane]")).to_be_hidden()
+        await post(page, morning[3]).locator("a.number").click()
+        await page.wait_for_url("**/tickets/*")
+        await expect(page.locator("h1")).to_have_text("ӘЖ-551-2026-000004")
+
+
+async def test_a_wrong_clock_of_the_reader_tells_no_wrong_times(window, morning):
+    async with window() as page:
+        await page.clock.install(time="2031-01-01T00:00:00Z")
+        await page.reload()
+        await page.clock.run_for(21_000)
+        time = post(page, morning[9]).locator(".facts time")
+        await expect(time).to_have_text("9 мин. назад")
+        await page.clock.run_for(5 * 60_000)
+        await expect(time).to_have_text("14 мин. назад")
+        await page.goto("/wall")
+        await expect(page.locator("[data-wallclock]")).to_have_text("14:02")
+
+
+async def test_one_who_is_signed_out_is_told_and_led_back(window, morning, db, clock, server):
+    async with window("press") as page:
+        await page.goto("/tickets?topic=roads")
+        await page.wait_for_function("() => document.querySelector('[data-live]').dataset.is === 'live'")
+        await asyncio.to_thread(close_all_sessions, db)
+        for reader in list(server.live._readers):
+            reader.end()
+        await expect(page.locator("#said")).to_contain_text("Сеанс завершён", timeout=20_000)
+        await page.locator("#said button").click()
+        await page.wait_for_url("**/login?next=**topic**roads")
+
+
+def close_all_sessions(db) -> None:
+    with db.begin() as c:
+        c.execute(delete(session))
+
+
+async def test_the_wall_says_that_the_line_is_cut(window, morning, server):
+    async with window("viewer") as page:
+        await page.goto("/wall")
+        await expect(page.locator(".column .many")).to_have_text(["6", "4", "1"])
+        await page.context.set_offline(True)
+        for reader in list(server.live._readers):
+            reader.end()
+        await expect(page.locator("[data-cut]")).to_contain_text("Нет связи с 14:02", timeout=20_000)
+        await page.context.set_offline(False)
+        await expect(page.locator("[data-cut]")).to_be_hidden(timeout=20_000)
+
+
+async def test_a_line_that_went_dead_without_a_word_is_noticed(window, morning):
+    async with window() as page:
+        await page.clock.install()
+        await page.reload()
+        await page.wait_for_function("() => document.querySelector('[data-live]').dataset.is === 'live'")
+        asked = []
+        await page.route("**/api/v1/events*", lambda route: asked.append(route.request.url))  # and no answer
+        await page.clock.fast_forward(60_000)
+        await expect(page.locator("[data-live]")).to_have_attribute("data-is", "broken")
+        assert len(asked) == 1 and "after=" in asked[0]
 
 
 # --- how it looks

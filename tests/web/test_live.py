@@ -220,6 +220,13 @@ async def test_one_who_was_away_too_long_or_saw_another_database_reloads(db, aft
 
 
 @one_database
+@pytest.mark.parametrize("last", ["99999999999999999999999", "999999999999999999", "-5", "abc", "1e9"])
+async def test_an_id_that_is_none_of_ours_means_reload_not_from_now_on(browse, staff, last):
+    async with follow(await browse("control"), "?view=feed", last) as feed:
+        assert await feed.more(2) == [("reload", {})]
+
+
+@one_database
 async def test_a_flood_is_counted_not_painted(browse, db, service, staff, clock, monkeypatch):
     monkeypatch.setattr(stream, "MANY", 5)
     async with follow(await browse("control"), "?view=feed") as feed:

@@ -42,7 +42,8 @@ async def test_after_signing_in_one_is_where_one_wanted_to_be(anonymous, staff):
     assert 'name="next" value="/tickets?state=late"' in form
 
 
-@pytest.mark.parametrize("elsewhere", ["//evil.kz", "https://evil.kz", "/\\evil.kz", "javascript:alert(1)", "/x\r\nSet-Cookie:a"])
+@pytest.mark.parametrize("elsewhere", ["//evil.kz", "https://evil.kz", "/\\evil.kz", "javascript:alert(1)", "/x\r\nSet-Cookie:a",
+                                       "/\t/evil.kz", "/\x0b/evil.kz", "/\x00/evil.kz"])
 async def test_signing_in_leads_nowhere_else(anonymous, staff, elsewhere):
     form = await (await anonymous.get("/login", params={"next": elsewhere})).text()
     assert 'name="next" value="/"' in form
@@ -77,9 +78,17 @@ async def test_one_address_cannot_try_all_accounts(anonymous, staff, clock):
     assert (await sign_in(anonymous, "press", PASSWORD))[0] == 429
 
 
-async def test_a_form_of_another_site_signs_nobody_in(anonymous, staff):
-    answer = await anonymous.post("/login", data={"csrf": "made up", "login": "press", "password": PASSWORD})
-    assert answer.status == 403
+@pytest.mark.parametrize("forged", ["made up", "", "-"])
+async def test_a_form_of_another_site_signs_nobody_in(anonymous, staff, forged):
+    answer = await anonymous.post("/login", data={"csrf": forged, "login": "press", "password": PASSWORD},
+                                  allow_redirects=False)
+    assert answer.status == 403 and "qulaq_session" not in answer.headers.get("Set-Cookie", "")
+
+
+async def test_a_whole_office_signs_in_from_one_address(anonymous, staff):
+    for _ in range(25):
+        anonymous.session.cookie_jar.clear()
+        assert (await sign_in(anonymous, "press"))[0] == 303
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(anonymous, staff):

@@ -138,7 +138,7 @@ async def test_without_script_an_unclear_name_leads_to_a_choice(browse, morning)
     assert f'action="/api/v1/posts/{morning[5]}/other_akimat"' in page
 
 
-@pytest.mark.parametrize("back", ["//evil.kz", "https://evil.kz", "/\\evil.kz"])
+@pytest.mark.parametrize("back", ["//evil.kz", "https://evil.kz", "/\\evil.kz", "/\t/evil.kz"])
 async def test_a_form_leads_back_to_us_only(browse, morning, back):
     press = await browse("press")
     answer = await press.client.post(f"/api/v1/posts/{morning[5]}/take", headers={"Accept": "text/html"},

@@ -17,12 +17,15 @@
     box.innerHTML = html;
     return box.content;
   };
+  // The server's clock: this machine's may be wrong, and "5 min ago" and the wall's clock must not.
+  const skew = body.dataset.now ? Date.parse(body.dataset.now) - Date.now() : 0;
+  const clock = () => Date.now() + skew;
   const position = (row) => Number(where === "tickets" ? row.dataset.ticket : row.dataset.id);
 
   // --- times: "5 min ago" goes on without the server
   const ago = JSON.parse(body.dataset.ago || "{}");  // from the server: not every browser knows Kazakh
   const refresh = () => {
-    const now = Date.now();
+    const now = clock();
     for (const time of all("time[data-clock]")) {
       const age = (now - Date.parse(time.dateTime)) / 1000;
       if (age < 0 || age > 3700) continue;
@@ -32,10 +35,10 @@
         time.textContent = form.replace("%d", count);
       }
     }
-    const clock = find("[data-wallclock]");
-    if (clock) clock.textContent = new Intl.DateTimeFormat("ru", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Almaty" }).format(now);
+    const dial = find("[data-wallclock]");
+    if (dial) dial.textContent = new Intl.DateTimeFormat("ru", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Almaty" }).format(now);
   };
-  setInterval(refresh, 10000);
+  setInterval(refresh, find("[data-wallclock]") ? 1000 : 10000);
 
   // --- what is said at the foot of the window
   const said = find("#said");
@@ -83,6 +86,7 @@
   };
 
   // --- rows
+  let moved = -Infinity;      // when rows last made way for a new one
   const waiting = new Map();  // position -> html element, not yet shown
   let more = 0, paused = false, newest = list ? Number(list.dataset[where === "tickets" ? "newestTicket" : "newest"]) : 0;
   const arrived = find("[data-arrived]");
@@ -107,6 +111,7 @@
     let anchor = below || null;
     while (anchor && anchor.previousElementSibling && anchor.previousElementSibling.classList.contains("gap")) anchor = anchor.previousElementSibling;
     list.insertBefore(row, anchor);
+    moved = performance.now();
     row.classList.add("fresh");
     unread(row);
   };
@@ -121,10 +126,21 @@
 
   const take = (data) => {
     if (!list) return;
-    const row = parse(data.html).firstElementChild;
     const old = document.getElementById(`post-${data.post}`);
+    if (old && old === pressed) { held.set(data.post, data); return; }
+    const row = parse(data.html).firstElementChild;
     if (data.gone) row.classList.add("gone");
-    if (old) { swap(old, row); return; }
+    if (reading && (reading.id === `post-${data.post}` || (data.ticket && reading.dataset.ticket === String(data.ticket)))) again();
+    if (old) { put(old, row); return; }
+    if (where !== "tickets") for (const earlier of all(".row", list)) {
+      if (earlier.dataset.key !== row.dataset.key || position(earlier) > position(row)) continue;
+      earlier.classList.add("gone");  // it stays where it is, and says that there is a newer wording
+      const note = document.createElement("p");
+      note.className = "left-note";
+      note.textContent = words.edited;
+      if (!find(".left-note", earlier)) earlier.append(note);
+    }
+    for (const [place, other] of waiting) if (other.dataset.key === row.dataset.key && place < position(row) && where !== "tickets") waiting.delete(place);
     const place = position(row);
     if (waiting.has(place)) { if (data.gone) waiting.delete(place); else waiting.set(place, row); announce(); return; }
     if (data.gone || place <= newest) return;
@@ -133,6 +149,34 @@
     if (!paused && atHead() && !document.hidden && !busy() && waiting.size === 0 && !more) insert(row);
     else waiting.set(place, row);
     announce();
+  };
+  // A row under a pressed finger changes when the finger is lifted: else the press would fall on nothing.
+  const held = new Map();
+  let pressed = null, early = false;
+  document.addEventListener("pointerdown", (event) => {
+    pressed = event.target.closest(".row");
+    early = event.pointerType === "touch" && performance.now() - moved < 400;
+  });
+  const lifted = () => setTimeout(() => {
+    pressed = null;
+    const late = [...held.values()];
+    held.clear();
+    late.forEach(take);
+  }, 50);
+  addEventListener("pointerup", lifted);
+  addEventListener("pointercancel", lifted);
+
+  const bare = (row) => {  // without what this browser added, and without times, which go on by themselves
+    const copy = row.cloneNode(true);
+    copy.classList.remove("unread", "fresh", "gone", "here");
+    for (const part of all("[open], [aria-busy], [aria-current]", copy)) for (const name of ["open", "aria-busy", "aria-current"]) part.removeAttribute(name);
+    for (const time of all("time", copy)) time.textContent = "";
+    for (const note of all(".left-note", copy)) note.remove();
+    return copy.outerHTML;
+  };
+  const put = (old, row) => {  // what a verb answered comes again by the stream: the row is exchanged once
+    if (bare(old) === bare(row)) old.classList.toggle("gone", row.classList.contains("gone"));
+    else swap(old, row);
   };
   const swap = (old, row) => {  // in place: what is open stays open, what has the focus keeps it
     const open = all("details[open]", old).map((d) => d.className);
@@ -144,6 +188,9 @@
     for (const name of open) { const d = all("details", row).find((x) => x.className === name); if (d) d.open = true; }
     for (const [name, value] of typed) { const i = find(`input[name="${name}"]`, row); if (i) i.value = value; }
     if (old.classList.contains("here")) row.classList.add("here");
+    for (const note of all(".left-note", old)) row.append(note);
+    if (current === old) current = row;
+    if (reading === old) { reading = row; row.setAttribute("aria-current", "true"); }
     old.replaceWith(row);
     if (focused) {
       const same = trace && all("button, input, select", row).find((x) => (x.getAttribute("formaction") || x.name) === trace);
@@ -153,23 +200,43 @@
 
   // --- the stream
   const lamp = find("[data-live]");
+  const cut = find("[data-cut]");
   const state = (name) => {
+    if (cut && cut.hidden !== (name !== "broken")) {
+      cut.hidden = name !== "broken";
+      cut.textContent = words.cut.replace("{}", new Intl.DateTimeFormat("ru", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Almaty" }).format(heard));
+    }
     if (!lamp) return;
     lamp.dataset.is = name;
     find("[data-said]", lamp).textContent = words[name];
   };
-  let last = "", source = null, retry = 1500;
+  const DEAF = 40000;  // the server says something every 15 s: after longer the line is dead, whatever the browser thinks
+  let last = "", source = null, retry = 1500, heard = clock(), again_at = 0;
+  const out = async () => {  // signed out: waiting would not help
+    try {
+      const answer = await fetch("/api/v1/session", { headers: { "Accept": "application/json" } });
+      if (answer.status !== 401) return false;
+    } catch { return false; }
+    if (body.classList.contains("wall")) location.reload();
+    else say(words.out, () => location.reload(), words.sign_in);
+    return true;
+  };
   const listen = () => {
     if (!body.dataset.stream) return;
+    clearTimeout(again_at);
+    if (source) source.close();
     const url = new URL(body.dataset.stream, location.href);
     if (last) url.searchParams.set("after", last);
     source = new EventSource(url);
-    const on = (name, act) => source.addEventListener(name, (event) => { if (event.lastEventId) last = event.lastEventId; act(JSON.parse(event.data)); });
-    source.addEventListener("open", () => { retry = 1500; state(paused ? "paused" : "live"); });
+    const on = (name, act) => source.addEventListener(name, (event) => { heard = clock(); if (event.lastEventId) last = event.lastEventId; act(JSON.parse(event.data)); });
+    source.addEventListener("open", () => { heard = clock(); retry = 1500; state(paused ? "paused" : "live"); });
     source.addEventListener("error", () => {
       state("broken");
-      if (source.readyState === EventSource.CLOSED) { setTimeout(listen, retry); retry = Math.min(retry * 2, 30000); }
+      if (source.readyState !== EventSource.CLOSED) return;
+      again_at = setTimeout(async () => { if (!await out()) listen(); }, retry);
+      retry = Math.min(retry * 2, 30000);
     });
+    on("here", () => {});
     on("row", take);
     on("many", (data) => { more += data.count; announce(); });
     on("counts", (data) => {
@@ -192,13 +259,20 @@
       for (const article of all("article", made)) if (!known.has(article.dataset.id)) article.classList.add("fresh");
       board.replaceChildren(made);
       find("[data-foot]").replaceChildren(parse(data.foot));
+      find("[data-today]").textContent = data.today;
     });
-    on("reload", () => {
+    on("reload", async () => {
       source.close();
+      source = null;
+      if (await out()) return;
       if (body.classList.contains("wall")) location.reload();
       else { state("broken"); say(words.reload, () => location.reload(), words.reload_do); }
     });
   };
+
+  const alive = () => { if (source && clock() - heard > DEAF) { state("broken"); heard = clock(); listen(); } };
+  setInterval(alive, 5000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) alive(); });
 
   // --- pause and sound
   const pause = find("[data-pause]");
@@ -233,7 +307,7 @@
 
   // --- verbs: the same forms, without leaving the page
   const act = async (button) => {
-    const row = button.closest(".row"), field = button.closest(".pick");
+    const field = button.closest(".pick");
     const input = field && find("input, select", field);
     const akimat = input ? input.value.trim() : "";
     if (button.dataset.verb === "other_akimat" && !akimat) { input.focus(); return; }
@@ -247,20 +321,24 @@
       const data = await answer.json();
       if (!answer.ok) {
         if (data.candidates && input) offer(data.candidates.map((c) => [c.code, c.name]));
-        say(data.error);
+        if (answer.status === 401) say(data.error, () => location.reload(), words.sign_in);
+        else say(data.error);
         if (input) input.focus();
         return;
       }
+      const row = document.getElementById(`post-${data.post}`);  // by its name: the stream may have exchanged it meanwhile
       if (data.html && row) {
         const made = parse(data.html).firstElementChild;
         if (where === "triage" && data.verb !== "undo") made.classList.add("gone");
         for (const d of all("details[open]", row)) d.open = false;
-        swap(row, made);
+        put(row, made);
       }
+      if (reading) again();
     } catch { say(words.offline); } finally { button.removeAttribute("aria-busy"); }
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-verb]");
+    if (button && early) { event.preventDefault(); return; }  // meant for the row that stood here a moment ago
     if (button) { event.preventDefault(); if (button.getAttribute("aria-busy") !== "true") act(button); return; }
     for (const open of all("details.more[open], details.me[open]")) if (!open.contains(event.target)) open.open = false;
   });
@@ -325,9 +403,12 @@
     const top = all(".row", list).find((row) => row.getBoundingClientRect().bottom > 60);
     if (top && window.scrollY > 40) here.setItem(place, JSON.stringify([top.id, top.getBoundingClientRect().top]));
     else here.removeItem(place);
+    if (reading) here.setItem(`read ${place}`, reading.id);
+    else here.removeItem(`read ${place}`);
   });
   const restore = async () => {
-    const was = here && JSON.parse(here.getItem(place) || "null");
+    const was = here && JSON.parse(here.getItem(place) || "null"), read = here && here.getItem(`read ${place}`);
+    if (list && read && document.getElementById(read)) open(document.getElementById(read));
     if (!was || !list) return;
     history.scrollRestoration = "manual";
     for (let page = 0; !document.getElementById(was[0]) && page < 10; page += 1) {
@@ -338,18 +419,89 @@
     if (row) window.scrollBy(0, row.getBoundingClientRect().top - was[1]);
   };
 
+  // --- the reading pane, from 1200 px: the card or post that one points at, whole, beside the list
+  const pane = find("[data-pane]"), wide = matchMedia("(min-width: 1200px)"), side = find(".side");
+  let reading = null, fresh_at = 0, turn = 0;
+  const close = () => {
+    if (!reading) return;
+    turn += 1;
+    reading.removeAttribute("aria-current");
+    reading = null;
+    pane.hidden = true;
+    side.classList.remove("reads");
+  };
+  const open = async (row, same) => {
+    if (!pane || !list || !wide.matches) return;
+    const number = find("a.number", row);
+    const address = number ? number.getAttribute("href") : row.dataset.id !== "0" ? `/posts/${row.dataset.id}` : "";
+    if (!address) return;
+    if (reading && reading !== row) reading.removeAttribute("aria-current");
+    reading = row;
+    row.setAttribute("aria-current", "true");
+    const mine = turn += 1;
+    let page;
+    try {
+      const answer = await fetch(address, { headers: { "Accept": "text/html" } });
+      if (turn !== mine) return;  // one has gone on to another
+      if (!answer.ok || answer.redirected && new URL(answer.url).pathname === "/login") { close(); return; }
+      page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    } catch { return; }
+    if (turn !== mine) return;
+    const made = document.importNode(find("#main", page), true);
+    for (const part of all("[data-strip], .back", made)) part.remove();
+    for (const part of all("[id]", made)) part.removeAttribute("id");  // the list has the row under that name
+    for (const part of all("[data-rows]", made)) part.removeAttribute("data-rows");
+    for (const part of all("details[name]", made)) part.setAttribute("name", `pane-${part.getAttribute("name")}`);
+    const title = find("h1", made), link = document.createElement("a");
+    link.href = address;
+    link.append(...title.childNodes);
+    title.append(link);
+    const top = same ? side.scrollTop : 0, opened = same ? all("details[open]", pane).map((d) => d.className) : [];
+    for (const d of all("details", made)) if (opened.includes(d.className)) d.open = true;
+    find("[data-page]", pane).replaceChildren(...made.childNodes);
+    pane.hidden = false;
+    side.classList.add("reads");
+    side.scrollTop = top;
+    refresh();
+  };
+  const again = () => {  // what is read changed: read it again, unless somebody writes into it
+    clearTimeout(fresh_at);
+    fresh_at = setTimeout(() => {
+      if (!reading) return;
+      const row = document.getElementById(reading.id) || reading;
+      if (!find("input:focus, select:focus", pane)) open(row, true);
+    }, 300);
+  };
+  if (pane && list) {
+    find("[data-close]", pane).addEventListener("click", () => { const row = reading; close(); if (row) row.focus({ preventScroll: true }); });
+    list.addEventListener("click", (event) => {
+      const row = event.target.closest(".row"), number = event.target.closest("a.number");
+      if (!row || !wide.matches || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      if (!number && (event.target.closest("a, button, summary, label, input, select, .panel, .menu") || !getSelection().isCollapsed)) return;
+      event.preventDefault();
+      point(row);
+      open(row);
+    });
+    wide.addEventListener("change", () => { if (!wide.matches) close(); });
+  }
+
   // --- keys
-  let current = null;
+  let current = null, opening = 0;
+  const point = (row) => {
+    if (current) current.classList.remove("here");
+    current = row;
+    row.classList.add("here");
+    row.focus({ preventScroll: true });
+  };
   const step = (by) => {
     const rows = all(".row", list);
     const at = current && current.isConnected ? rows.indexOf(current) : rows.indexOf(document.activeElement && document.activeElement.closest(".row"));
     const next = rows[Math.min(rows.length - 1, Math.max(0, at + by))];
     if (!next) return;
-    if (current) current.classList.remove("here");
-    current = next;
-    next.classList.add("here");
-    next.focus({ preventScroll: true });
+    point(next);
     next.scrollIntoView({ block: "nearest" });
+    clearTimeout(opening);
+    opening = setTimeout(() => open(next), 150);  // not for those one only passes
   };
   document.addEventListener("keydown", (event) => {
     const field = event.target.closest("input, select, textarea");
@@ -369,7 +521,7 @@
     else if (event.key === "/" || key === "Slash") { const search = find("[data-search]"); if (!search) return; search.focus(); search.select(); }
     else if (event.key === "Enter" && event.target === row) { const first = find("button.primary", row); if (first) first.click(); else return; }
     else if (key === "KeyO" && row) { const link = find("a.original", row); if (link) link.click(); }
-    else if (event.key === "Escape") for (const open of all("details[open]")) open.open = false;
+    else if (event.key === "Escape") { const shown = all("details[open]"); if (shown.length) for (const d of shown) d.open = false; else close(); }
     else return;
     event.preventDefault();
   });
