@@ -19,6 +19,7 @@ _BLOCKS = frozenset([
     "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "pre", "section", "table",
     "tr", "ul"])
 _NAME = re.compile(r"/?[A-Za-z][A-Za-z0-9:-]*")
+_DECLARATION = re.compile(r"<[!?/][A-Za-z\[]")
 _UNQUOTED = re.compile(r"[^>\"']*")
 _HREF = re.compile(r"""(?i)\shref\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""")
 _SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
@@ -105,7 +106,7 @@ def _pieces(html: str) -> Iterator[tuple[str, str]]:
             continue
         name = _NAME.match(html, opening + 1)
         if name is None:
-            if html.startswith(("<!", "<?"), opening):
+            if _DECLARATION.match(html, opening):
                 end = html.find(">", opening)
                 at = length if end < 0 else end + 1
             else:
