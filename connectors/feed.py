@@ -8,6 +8,7 @@ Markup is left as it is (no sanitizing, no rewriting of links): `connectors.mark
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from io import BytesIO
 from types import FunctionType
 from typing import Any
@@ -27,6 +28,10 @@ _MOST_ELEMENTS = 300_000
 """A feed of 20 MB has 100,000; each costs the parser 50 microseconds, and a document of nothing else minutes."""
 _BLANKS = re.compile(rb"[\s\x00]{4000,}")
 """Blanks, in UTF-16 and UTF-32 with their zero bytes: before the document element they are searched line by line."""
+
+
+_ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What feedparser trips over in one element that stands where it expects none: the element is passed over, not the feed."""
 
 
 class TooMuch(Exception):
@@ -57,9 +62,22 @@ class _Guard:
             raise TooMuch(f"more than {_MOST_ELEMENTS} elements")
         if self.basestack and len(self.baseuri or "") > _LONGEST_BASE:  # type: ignore[attr-defined, has-type]
             self.baseuri = self.basestack[0]  # type: ignore[attr-defined]
-        return super().unknown_starttag(tag, attrs)  # type: ignore[misc]
+        try:
+            return super().unknown_starttag(tag, attrs)  # type: ignore[misc]
+        except _ODD:
+            return None
 
-    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:
+    def unknown_endtag(self, tag: str) -> None:
+        with suppress(*_ODD):
+            super().unknown_endtag(tag)  # type: ignore[misc]
+
+    def handle_charref(self, ref: str) -> None:
+        try:
+            super().handle_charref(ref)  # type: ignore[misc]
+        except (ValueError, OverflowError):  # half of an emoji as &#55357;, or no character at all
+            self.handle_data("\ufffd")  # type: ignore[attr-defined]
+
+    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802 - the name is that of SAX
         if len(attrs) > _MOST_ATTRIBUTES:
             attrs = AttributesNSImpl({}, {})
         super().startElementNS(name, qname, attrs)  # type: ignore[misc]

@@ -127,6 +127,19 @@ def test_a_summary_that_is_not_the_beginning_of_the_content_is_kept() -> None:
     assert other.text == f"t\n\n{long}\n\nПавлодар әкіміне"
 
 
+@pytest.mark.parametrize("odd", [
+    "<description>&#55357;&#56832;</description>",           # an emoji as many generators write it: two halves
+    "<description>&#x110000;&#0;&#99999999999;</description>", "<tags>x</tags>", "<links a='b'/>", "<author_detail>x</author_detail>",
+    "<title_detail>x</title_detail>", "<published_parsed>x</published_parsed>", "<link a='1'/>", "<enclosures>x</enclosures>",
+    "<content src='http://[x' type='z'/>", "<link>http://[bad/</link>", "<content a='b'/>", "<textinput>", "</image></item></source>",
+])
+def test_one_odd_element_costs_no_other_entry(odd: str) -> None:
+    posts = parse(feed("<guid>urn:1</guid><title>Жарық жоқ</title>", "<guid>urn:2</guid><title>a</title>" + odd,
+                       "<guid>urn:3</guid><title>Су жоқ</title>"), FEED)
+    assert {"Жарық жоқ", "Су жоқ"} <= {post.text for post in posts}
+    assert len(posts) == 3
+
+
 @pytest.mark.parametrize("html", [
     "<div>" * 100_000 + "x", "<a '" * 100_000, "<!--" * 100_000, "<script>" * 100_000, "<a \"'" * 100_000, "<" * 300_000, "&" * 300_000,
     "<a href=" * 100_000, "<p " * 100_000,
