@@ -22,7 +22,7 @@ _NAME = re.compile(r"/?[A-Za-z][A-Za-z0-9:-]*")
 _DECLARATION = re.compile(r"<[!?/][A-Za-z\[]")
 _UNQUOTED = re.compile(r"[^>\"']*")
 _HREF = re.compile(r"""(?i)\shref\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""")
-_SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
+_SPACES = re.compile(r"[ \t\r\f\v\u00a0\x00]+")
 _AROUND_LINES = re.compile(r" *\n *")
 _LINES = re.compile(r"\n{3,}")
 _BREAKS = re.compile(r"[ \n\x01\x02]*[\x01\x02][ \n\x01\x02]*")
@@ -73,6 +73,11 @@ def web_links(addresses: Iterable[str], base_url: str = "") -> list[str]:
 def tidy(text: str) -> str:
     """`text` without doubled spaces, spaces around line breaks and runs of empty lines."""
     return _LINES.sub("\n\n", _AROUND_LINES.sub("\n", _SPACES.sub(" ", text))).strip()
+
+
+def one_line(text: str) -> str:
+    """What a network says of an error, as part of a line for the operator: nothing that moves a terminal's cursor."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def hashtags_of(text: str) -> tuple[str, ...]:

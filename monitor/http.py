@@ -17,6 +17,7 @@ import yarl
 
 from connectors.base import Response
 from connectors.errors import BadPayload, Transient, error_for
+from connectors.markup import one_line
 
 MAX_BODY = 20 * 1024 * 1024
 """Bytes of one answer, after decompression; a feed of 10 MB must still fit."""
@@ -142,4 +143,4 @@ def _why(error: BaseException) -> str:
 def _said(answer: Response) -> str:
     """The network's own words of an error, where they are short JSON (`description`: Bot API; `error`: Mastodon)."""
     found = re.search(rb'"(?:description|error|message)"\s*:\s*"([^"\\]{1,200})"', answer.body[:4096])
-    return f": {found[1].decode('utf-8', 'replace')}" if found else ""
+    return f": {one_line(found[1].decode('utf-8', 'replace'))}" if found else ""

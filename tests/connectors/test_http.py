@@ -145,6 +145,13 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, datetime(2026, 3, 1, 7, tzinfo=UTC)) == seconds
 
 
+async def test_the_networks_words_stay_on_one_line() -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=500, body=b'{"error": "a\n\x1b[2Jb\r"}')
+
+    assert str(await refusal(handler)).endswith("HTTP 500: a [2Jb")
+
+
 async def test_an_unsaid_wait_is_a_minute() -> None:
     async def handler(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=429)
