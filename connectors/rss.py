@@ -62,6 +62,8 @@ class Rss:
             asked["If-Modified-Since"] = known["modified"]
         answer = await http.get(self.url, headers=asked)
         if answer.status == 304:
+            if not known:
+                raise BadPayload(f"{self.url.partition('?')[0]}: says that nothing changed since a reading that never was")
             return Batch((), cursor)
         found = await asyncio.to_thread(parse, answer.body, self.url, answer.headers.get("content-type", ""))
         seen = {"feed": _feed(self.url), "etag": answer.headers.get("etag"), "modified": answer.headers.get("last-modified")}
@@ -90,7 +92,7 @@ def _post(entry: Any, base_url: str, feed: str) -> Post:
     title = _words(_field(entry, "title_detail", dict))
     parts = [*_dicts(entry, "content"), _field(entry, "summary_detail", dict) or {}]
     body = _together(_words(part) for part in parts)
-    text = clean_text(body if body.startswith(title) else f"{title}\n\n{body}").strip()
+    text = clean_text(body if body.startswith(title) else f"{title}\n\n{body}".strip())
     link = next(iter(web_links([_field(entry, "link", str) or ""], base_url)), "")
     published, edited = _moment(entry, "published_parsed", "created_parsed"), _moment(entry, "updated_parsed")
     files = [*(one.get("href") for one in _dicts(entry, "links") if one.get("rel") == "enclosure"),
@@ -134,7 +136,7 @@ def _together(bodies: Iterable[str]) -> str:
     text = ""
     for body in sorted(bodies, key=len, reverse=True):
         if body[:_TEASER] not in text:
-            text = f"{text}\n\n{body}".strip()
+            text = f"{text}\n\n{body}" if text else body
     return text
 
 
