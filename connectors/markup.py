@@ -19,9 +19,10 @@ _BLOCKS = frozenset([
     "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "pre", "section", "table",
     "tr", "ul"])
 _NAME = re.compile(r"/?[A-Za-z][A-Za-z0-9:-]*")
+_DECLARATION = re.compile(r"<[!?/][A-Za-z\[]")
 _UNQUOTED = re.compile(r"[^>\"']*")
 _HREF = re.compile(r"""(?i)\shref\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""")
-_SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
+_SPACES = re.compile(r"[ \t\r\f\v\u00a0\x00]+")
 _AROUND_LINES = re.compile(r" *\n *")
 _LINES = re.compile(r"\n{3,}")
 _BREAKS = re.compile(r"[ \n\x01\x02]*[\x01\x02][ \n\x01\x02]*")
@@ -74,6 +75,11 @@ def tidy(text: str) -> str:
     return _LINES.sub("\n\n", _AROUND_LINES.sub("\n", _SPACES.sub(" ", text))).strip()
 
 
+def one_line(text: str) -> str:
+    """What a network says of an error, as part of a line for the operator: nothing that moves a terminal's cursor."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def hashtags_of(text: str) -> tuple[str, ...]:
     """#words of a text, as written, each once."""
     return tuple(dict.fromkeys("#" + word for word in _HASHTAG.findall(text)))
@@ -105,7 +111,7 @@ def _pieces(html: str) -> Iterator[tuple[str, str]]:
             continue
         name = _NAME.match(html, opening + 1)
         if name is None:
-            if html.startswith(("<!", "<?"), opening):
+            if _DECLARATION.match(html, opening):
                 end = html.find(">", opening)
                 at = length if end < 0 else end + 1
             else:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import BinaryIO, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat
 
@@ -60,9 +61,9 @@ class Replay:
         more = False
         try:
             size = path.stat().st_size
-            if size < offset:  # the file was replaced by another one: read that from its beginning
-                offset, number = 0, 0
             with path.open("rb") as file:
+                if size < offset or cursor.get("begins", _beginning(file, offset)) != _beginning(file, offset):
+                    offset, number = 0, 0  # the file was replaced by another one: read that from its beginning
                 file.seek(offset)
                 while line := file.readline(MAX_LINE):
                     if len(posts) + len(damaged) >= BATCH:
@@ -86,10 +87,17 @@ class Replay:
                             posts.append(post)
                     offset += len(line)
                     number += 1
+                begins = _beginning(file, offset)
         except OSError as e:
             raise Transient(f"{path}: {e.strerror or e}; a replay source needs a readable JSONL file") from e
-        moved = {"offset": offset, "line": number} if offset or number else {}
+        moved = {"offset": offset, "line": number, "begins": begins} if offset or number else {}
         return Batch(tuple(posts), moved, damaged=tuple(damaged), more=more)
+
+
+def _beginning(file: BinaryIO, offset: int) -> str:
+    """What tells a file that grew from another one in its place: a hash of its first bytes, none after `offset`."""
+    file.seek(0)
+    return blake2b(file.read(min(offset, 4096)), digest_size=8).hexdigest()
 
 
 @dataclass(slots=True)

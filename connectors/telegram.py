@@ -8,6 +8,7 @@ an update is confirmed by the poll after the one whose posts were committed.
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -27,14 +28,16 @@ from telegram import (
 
 from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient, error_for
-from connectors.markup import tidy
+from connectors.markup import hashtags_of, mentions_of, one_line, tidy
 from monitor.core.post import Author, Post, as_utc, clean_text
 
 UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "callback_query", "my_chat_member")
 LIMIT = 100
 _MESSAGES = UPDATES[:4]
 _WORDS = ("message_id", "date", "edit_date", "chat", "from", "sender_chat", "text", "entities", "caption",
-          "caption_entities", "message_thread_id")
+          "caption_entities", "message_thread_id", "rich_message")
+_RICH = "rich_message"
+"""Bot API 10.1; the library does not know it yet and keeps it in `api_kwargs`."""
 _IDLE = 6 * 86400.0
 """Seconds without updates after which update ids may start anew at a random number ("at least a week" by the API)."""
 _HANDLE = re.compile(r"^@?[A-Za-z0-9_]+$")
@@ -117,7 +120,7 @@ def _documented(error: SourceError) -> SourceError:
 
 
 def _failed(answer: Mapping[str, Any], body: bytes) -> SourceError:
-    code, said = answer.get("error_code"), tidy(str(answer.get("description") or "no description"))[:200]
+    code, said = answer.get("error_code"), one_line(str(answer.get("description") or "no description"))[:200]
     parameters = answer.get("parameters")
     wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if not isinstance(code, int):
@@ -127,7 +130,8 @@ def _failed(answer: Mapping[str, Any], body: bytes) -> SourceError:
     if code == 409:
         return Transient(f"Telegram: {said}; another program (or a webhook) takes this bot's updates: stop it", body)
     if code == 429:
-        return RateLimited(f"Telegram: {said}", max(float(wait), 0.0) if isinstance(wait, int | float) else 5.0, body)
+        known = isinstance(wait, int | float) and math.isfinite(wait)
+        return RateLimited(f"Telegram: {said}", max(float(wait or 0), 0.0) if known else 5.0, body)
     return error_for(code, f"Telegram: {code} {said}", None, body)
 
 
@@ -200,12 +204,16 @@ def _post(message: Message, source: str, bot: str, channels: Mapping[str, str]) 
     if command and (message.chat.type == Chat.PRIVATE or text == command):
         return None
     if not text and not media:
+        if message.api_kwargs:
+            raise LookupError(f"it holds only {', '.join(sorted(message.api_kwargs))[:60]}, which is not read yet")
         return None
     text = clean_text(text)
     writer = chat or sender
     author = Author(str(writer.id), _display(writer)) if writer is not None else Author()
     replied, account = _reply(message, channels)
     mentions, hashtags, links = _named(message)
+    if _RICH in message.api_kwargs:
+        mentions, hashtags = mentions_of(text), hashtags_of(text)
     return Post(
         network="telegram", source=source, native_id=f"{message.chat.id}/{message.message_id}", text=text,
         published_at=as_utc(message.date), url=message.link or "",
@@ -215,12 +223,14 @@ def _post(message: Message, source: str, bot: str, channels: Mapping[str, str]) 
     )
 
 
-
-
 def _words(message: Message) -> str:
-    """Text or caption; the question and choices of a poll; the name of a place."""
+    """Text or caption; the question and choices of a poll; a checklist; the name of a place."""
     if message.text or message.caption:
         return message.text or message.caption or ""
+    if _RICH in message.api_kwargs:
+        return tidy(_rich(message.api_kwargs[_RICH]))
+    if message.checklist is not None:
+        return "\n".join([message.checklist.title, *(f"- {task.text}" for task in message.checklist.tasks)])
     if message.poll is not None:
         return "\n".join([message.poll.question, *(f"- {option.text}" for option in message.poll.options)])
     if message.venue is not None:
@@ -228,15 +238,30 @@ def _words(message: Message) -> str:
     return ""
 
 
+def _rich(part: Any, between: str = "") -> str:
+    """The words of a RichMessage: blocks on lines of their own, pieces of text as they follow each other."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, list):
+        return between.join(words for one in part if (words := _rich(one, between)))
+    if not isinstance(part, dict):
+        return ""
+    found = [_rich(part.get(name)) for name in ("summary", "text", "alternative_text", "expression")]
+    found += [_rich(part.get(name), "\n") for name in ("blocks", "items", "cells", "caption", "credit")]
+    return "\n".join(filter(None, found))
+
+
 def _media(message: Message) -> tuple[str, ...]:
     """What is attached, by ids that stay the same for every reader (file_unique_id), so that a repeat is a repeat."""
     found = []
     if message.photo:
         found.append(f"photo:{message.photo[-1].file_unique_id}")
-    for kind in ("video", "animation", "document", "audio", "voice", "video_note", "sticker"):
+    for kind in ("video", "animation", "document", "audio", "voice", "video_note", "sticker", "live_photo"):
         file = getattr(message, kind)
         if file is not None and not (kind == "document" and message.animation is not None):
             found.append(f"{kind}:{file.file_unique_id}")
+    if message.paid_media is not None:
+        found += [f"paid:{number}" for number, _ in enumerate(message.paid_media.paid_media, 1)]
     if message.location is not None:
         found.append(f"location:{message.location.latitude:.6f},{message.location.longitude:.6f}")
     return tuple(found)
@@ -268,6 +293,8 @@ def _reply(message: Message, channels: Mapping[str, str]) -> tuple[str | None, s
     channel, also where one citizen answers another below its post."""
     channel = channels.get(str(message.chat.id))
     answered, elsewhere = message.reply_to_message, message.external_reply
+    if answered is not None and message.is_topic_message and answered.message_id == message.message_thread_id:
+        answered = None  # every message of a topic names the notice that opened it: no answer to who did
     if answered is not None:
         account: str | None = channel
         if answered.sender_chat is not None and (not channel or answered.sender_chat.id != message.chat.id):

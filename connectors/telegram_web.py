@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, HttpUrl, field_validator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from connectors.base import Batch, ConnectorSettings, Cursor, Http, Response
+from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Response
 from connectors.errors import BadPayload, Transient
-from connectors.markup import hashtags_of, links_of_html, mentions_of, text_of_html
+from connectors.markup import hashtags_of, links_of_html, mentions_of, text_of_html, tidy
 from monitor.core.post import Author, Post, as_utc, clean_text
 
 PAGES = 5
@@ -34,12 +34,19 @@ _NOT_WORDS = (
 )
 
 
+_REPLY = frozenset({"tgme_widget_message_reply"})
+_HIDDEN = frozenset({"media_not_supported_cont", "tgme_widget_message_video_player", "tgme_widget_message_roundvideo_player"})
+"""Where "open Telegram to see this" stands ready without being shown: beside any message, and inside every player."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """What a preview page shows: its messages by number, and where the older ones begin."""
 
     posts: tuple[tuple[int, Post], ...]
     older: int | None
+    damaged: tuple[tuple[int, Damaged], ...] = ()
+    """Messages whose words, or some of them, are not where they should be."""
     silent: bool = False
     """It says that there are no messages: true of an empty channel, and what it also says when asked too often."""
 
@@ -83,10 +90,12 @@ class TelegramWeb:
         last = known.get("last", 0)
         top, before = known.get("top", 0), known.get("before")
         found: dict[int, Post] = {}
+        damaged: dict[int, Damaged] = {}
         reached = False
         for page_number in range(PAGES):
             page = await self._page(http, before, last)
             found.update(page.posts)
+            damaged.update(page.damaged)
             numbers = [number for number, _ in page.posts]
             top = max([top, *numbers])
             oldest = min(numbers, default=0)
@@ -101,7 +110,7 @@ class TelegramWeb:
         if not moved["last"] and reached:
             moved = {}
         posts = tuple(replace(found[number], source=self.source) for number in sorted(found))
-        return Batch(posts, moved, more=not reached)
+        return Batch(posts, moved, damaged=tuple(damaged.values()), more=not reached)
 
     async def _page(self, http: Http, before: int | None, last: int) -> Page:
         address = f"{self._base}/s/{self.channel}"
@@ -126,29 +135,31 @@ def read(body: bytes, channel: str = "") -> Page:
         raise BadPayload("t.me: not a preview page (no channel information on it): the layout changed, or the channel "
                          "is private, renamed or without a preview", body)
     posts: list[tuple[int, Post]] = []
-    unreadable = services = 0
+    damaged: list[tuple[int, Damaged]] = []
+    services = 0
     for node in tree.css(".tgme_widget_message[data-post]"):
         if "service_message" in (node.attributes.get("class") or "").split():
             services += 1
             continue
-        one = _message(node, channel)
-        if one is None:
-            unreadable += 1
-        else:
+        one, lost = _message(node)
+        if one is not None:
             posts.append(one)
-    if not posts and not services and not unreadable:
+        if lost is not None:
+            damaged.append((one[0] if one else -len(damaged), Damaged(f"t.me: {lost[0]}", lost[1].encode("utf-8", "replace"))))
+    if not posts and not services and not damaged:
         said = tree.css_first(".tme_no_messages_found") is not None
         history = tree.css_first(".tgme_channel_history")
         left = [child for child in _children(history) if child.css_first(".tme_no_messages_found") is None]
         if not said and (history is None or left):
             raise BadPayload("t.me: a channel's page without a message on it that can be read: the layout changed", body)
         return Page((), None, silent=True)
-    if unreadable > len(posts):
-        raise BadPayload(f"t.me: {unreadable} of {unreadable + len(posts)} messages cannot be read: the layout changed",
-                         body)
+    shown = len({*dict(posts), *dict(damaged)})
+    if len(damaged) * 2 > shown:
+        raise BadPayload(f"t.me: {len(damaged)} of {shown} messages cannot be read: the layout changed", body)
     more = tree.css_first(".tme_messages_more[data-before]")
     older = (more.attributes.get("data-before") or "") if more is not None else ""
-    return Page(tuple(posts), int(older) if older.isascii() and older.isdigit() and len(older) < 16 else None)
+    return Page(tuple(posts), int(older) if older.isascii() and older.isdigit() and len(older) < 16 else None,
+                tuple(damaged))
 
 
 def _children(node: LexborNode | None) -> Iterator[LexborNode]:
@@ -165,27 +176,31 @@ def _refuse_other_page(answer: Response, channel: str) -> None:
         raise BadPayload(f"t.me/{channel}: no preview page: private, renamed, or its preview is switched off", answer.body)
 
 
-def _message(node: LexborNode, channel: str) -> tuple[int, Post] | None:
-    """A message's number and post; None where its number, time or words are not where they should be."""
+def _message(node: LexborNode) -> tuple[tuple[int, Post] | None, tuple[str, str] | None]:
+    """A message's number and post, and what of it could not be read: why, and the words that stand elsewhere. The words
+    alone, for the rest of a message (how often it was seen) is another at every poll."""
+    said = node.attributes.get("data-post") or ""
     named = _POST.match(node.attributes.get("data-post") or "")
     moment = node.css_first(".tgme_widget_message_date time[datetime]") or node.css_first("time[datetime]")
     if named is None or moment is None:
-        return None
+        return None, (f"message {said[:60]!r} without a number or a time: the layout changed", f"{said}\n{_left_over(node)}")
     try:
         published = as_utc(datetime.fromisoformat(moment.attributes.get("datetime") or ""))
     except (ValueError, OverflowError):
-        return None
+        return None, (f"message {said[:60]!r} with a time that is none: the layout changed", f"{said}\n{_left_over(node)}")
     html = _words(node)
     media = tuple(_media(node))
-    if not html and not media and _left_over(node):
-        return None
+    elsewhere = "" if html else _left_over(node)
+    lost = (f"the words of message {said!r} are not where they should be: the layout changed", f"{said}\n{elsewhere}")
+    if elsewhere and not media:
+        return None, lost
     text = clean_text(text_of_html(html))
     name, number = named[1].lower(), int(named[2])
     replied = node.css_first("a.tgme_widget_message_reply[href]")
     answered = _linked_post(replied)
     origin = node.css_first("a.tgme_widget_message_forwarded_from_name[href]")
     forwarded = node.css_first(".tgme_widget_message_forwarded_from")
-    return number, Post(
+    post = Post(
         network="telegram_web", source="", native_id=f"{name}/{number}", text=text, published_at=published,
         url=f"https://t.me/{name}/{number}",
         author=Author(name, f"@{name}"),  # its account, not its title: the office's own posts are told by it
@@ -194,25 +209,27 @@ def _message(node: LexborNode, channel: str) -> tuple[int, Post] | None:
         links=tuple(link for link in links_of_html(html) if not link.startswith("https://t.me/s/")), media=media,
         repost_of=_linked_post(origin) or ("forwarded" if forwarded is not None else None),
     )
+    return (number, post), lost if elsewhere else None
 
 
 def _words(node: LexborNode) -> str:
     """The HTML of the message's own text (the quoted one of a reply has the same class) or of its poll."""
     for part in node.css(".js-message_text, .tgme_widget_message_text"):
-        if "js-message_reply_text" not in (part.attributes.get("class") or "").split() and not _inside_reply(part):
+        if "js-message_reply_text" not in (part.attributes.get("class") or "").split() and not _inside(part, _REPLY):
             return part.html or ""
     question = node.css_first(".tgme_widget_message_poll_question")
     if question is None:
         return ""
     options = node.css(".tgme_widget_message_poll_option_text")
-    return "<br>".join([question.html or "", *(f"- {option.html}" for option in options)])
+    return "".join([question.html or "", *(f"<div>- {option.inner_html}</div>" for option in options)])
 
 
-def _inside_reply(node: LexborNode) -> bool:
+def _inside(node: LexborNode, marks: frozenset[str]) -> bool:
+    """Whether one of these classes encloses a part of a message."""
     parent = node.parent
     while parent is not None:
         classes = (parent.attributes.get("class") or "").split() if parent.attributes else []
-        if "tgme_widget_message_reply" in classes:
+        if marks.intersection(classes):
             return True
         if "tgme_widget_message" in classes:
             return False
@@ -227,16 +244,16 @@ def _media(node: LexborNode) -> Iterator[str]:
                         ("video_note", ".tgme_widget_message_roundvideo_player"),
                         ("sticker", ".tgme_widget_message_sticker_wrap"), ("location", ".tgme_widget_message_location_wrap"),
                         ("unsupported", ".message_media_not_supported_wrap")):
-        for number, _ in enumerate(node.css(marks), 1):
+        for number, _ in enumerate((one for one in node.css(marks) if not _inside(one, _HIDDEN)), 1):
             yield f"{kind}:{number}"
 
 
-def _left_over(node: LexborNode) -> bool:
-    """Whether words stand in the message outside every place that we know."""
+def _left_over(node: LexborNode) -> str:
+    """The words that stand in the message outside every place that we know."""
     copy = LexborHTMLParser(node.html or "")
     for known in copy.css(", ".join(_NOT_WORDS)):
         known.decompose()
-    return bool(copy.body is not None and copy.body.text(strip=True))
+    return tidy(copy.body.text(separator=" ", strip=True)) if copy.body is not None else ""
 
 
 def _linked_post(link: LexborNode | None) -> str | None:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from connectors.base import Batch, Connector, Http
+from connectors.base import Batch, Connector, Damaged, Http
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.core.post import Post
 from monitor.core.row import UNKNOWN_TIME
@@ -37,6 +37,8 @@ LONGEST_BACKOFF = 900.0
 """Seconds between polls of a source that is down, at most."""
 SHORTEST_WAIT = 0.25
 """Seconds between two polls that brought nothing, at least."""
+SHORTEST_LIMIT, LONGEST_LIMIT = 1.0, 30 * 86400.0
+"""Seconds waited where a network limits us, at least (some say 0 and go on refusing) and at most."""
 BELL_GAP = 2.0
 """Seconds between polls that a doorbell causes, at least (STYLE.md)."""
 QUIET_WRITE = 10.0
@@ -86,6 +88,7 @@ class Collector:
         self._state = "new"
         self._failures = 0
         self._written = float("-inf")
+        self._aside: tuple[Damaged, ...] = ()
         self._log = log.bind(source=source.name, network=source.network)
 
     async def run(self) -> None:
@@ -104,11 +107,12 @@ class Collector:
         began = self._clock.monotonic()
         try:
             batch = await self._connector.poll(self._http, known.cursor)
+            wait: float = await self._succeeded(known, batch, began)
         except AuthError as e:
             await self._failed("refused", e, None)
             return None
         except RateLimited as e:
-            wait: float = e.retry_after
+            wait = min(max(SHORTEST_LIMIT, e.retry_after), LONGEST_LIMIT)
             await self._failed("waiting", e, wait)
         except BadPayload as e:
             wait = max(self.every, self._backoff())
@@ -122,8 +126,6 @@ class Collector:
             trace = scrubbed("".join(traceback.format_exception(e)), self._secrets)
             self._log.error("a connector failed in a way that is a bug of ours", traceback=trace)
             await self._failed("down", Transient(f"bug: {type(e).__name__}"), wait)
-        else:
-            wait = await self._succeeded(known, batch, began)
         return wait
 
     async def _start(self) -> SourceState:
@@ -151,7 +153,8 @@ class Collector:
     async def _succeeded(self, known: SourceState, batch: Batch, began: float) -> float:
         posts = self._stamped(batch)
         moved = dict(batch.cursor) != dict(known.cursor)
-        news = bool(posts or batch.inbound or batch.damaged) or moved
+        fresh = [one for one in batch.damaged if one not in self._aside]  # a page read again shows the same ones again
+        news = bool(posts or batch.inbound or fresh) or moved
         elapsed = self._clock.monotonic() - began
         again = batch.more and moved
         wait = 0.0 if again else max(self.every - elapsed, 0.0 if news else min(SHORTEST_WAIT, self.every))
@@ -162,7 +165,7 @@ class Collector:
             store = partial(
                 store_batch, name=self.source.name, posts=posts, cursor=batch.cursor, outcome=outcome,
                 messages=[(one.key, one.payload) for one in batch.inbound],
-                unreadable=[(scrubbed(one.reason, self._secrets), one.payload) for one in batch.damaged])
+                unreadable=[(scrubbed(one.reason, self._secrets), one.payload) for one in fresh])
             try:
                 stored = await self._kept(store)
             except REFUSALS as e:
@@ -170,10 +173,11 @@ class Collector:
                 stored = await self._kept(partial(store, apart=True))
             self._written = self._clock.monotonic()
             self._known = replace(known, cursor=batch.cursor)
-            for item in batch.damaged:
+            for item in fresh:
                 self._log.warning("unreadable, kept aside", reason=scrubbed(item.reason, self._secrets))
             if stored.ids and self._on_stored is not None:
                 self._on_stored(stored)
+        self._aside = batch.damaged
         if back and self._state != "new":
             lasted = self._clock.monotonic() - self._down_since if self._down_since is not None else None
             self._log.info("source is back", after_seconds=None if lasted is None else round(lasted))

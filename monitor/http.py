@@ -17,6 +17,7 @@ import yarl
 
 from connectors.base import Response
 from connectors.errors import BadPayload, Transient, error_for
+from connectors.markup import one_line
 
 MAX_BODY = 20 * 1024 * 1024
 """Bytes of one answer, after decompression; a feed of 10 MB must still fit."""
@@ -95,6 +96,8 @@ class WebHttp:
         where = scrubbed(url, self._secrets)
         try:
             answer = await self._read(method, url, timeout, **asked)
+        except aiohttp.ClientConnectorCertificateError as e:  # a ValueError too, see below
+            raise Transient(f"{where}: {_why(e)}") from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects, ValueError) as e:
             # `from None` here and below: the original error may quote the address with its secrets.
             raise BadPayload(f"{where}: {_why(e)}; check the address") from None
@@ -125,6 +128,9 @@ class WebHttp:
 
 def _why(error: BaseException) -> str:
     """One line that names a failure of the connection."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        said = getattr(error.certificate_error, "verify_message", "") or "not valid for this address"
+        return f"the server's certificate is refused: {one_line(said)}"
     if isinstance(error, aiohttp.NonHttpUrlRedirectClientError):
         return "leads out of the web"
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
@@ -135,6 +141,8 @@ def _why(error: BaseException) -> str:
         return "the answer was cut off"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer is no HTTP that can be read: {one_line(error.message)[:200]}"
     words = str(error).strip().splitlines()
     return words[0] if words else type(error).__name__
 
@@ -142,4 +150,4 @@ def _why(error: BaseException) -> str:
 def _said(answer: Response) -> str:
     """The network's own words of an error, where they are short JSON (`description`: Bot API; `error`: Mastodon)."""
     found = re.search(rb'"(?:description|error|message)"\s*:\s*"([^"\\]{1,200})"', answer.body[:4096])
-    return f": {found[1].decode('utf-8', 'replace')}" if found else ""
+    return f": {one_line(found[1].decode('utf-8', 'replace'))}" if found else ""

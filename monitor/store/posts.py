@@ -6,7 +6,7 @@ known, one INSERT for what is new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -148,8 +148,8 @@ def _new_rows(known: dict[tuple[str, str], _Known], posts: Iterable[tuple[int, P
             None, *key, revision, digest, _plain(post.source), _maybe(post.home), _plain(post.url), clean_text(post.text),
             post.published_at, collected_at, post.edited_at, post.deleted_at, hashed(post.network, post.author.key),
             _plain(post.author.display), _maybe(post.in_reply_to), _maybe(post.in_reply_to_account),
-            _plain(_json(_encodable(extra)).decode()) if extra else None,
-            None if post.raw is None else _json(_encodable(post.raw)).decode(),
+            _plain(_json(encodable(extra)).decode()) if extra else None,
+            None if post.raw is None else _json(encodable(post.raw)).decode(),
         ])
         indexes.append(index)
     return rows, indexes
@@ -197,12 +197,12 @@ def _maybe(text: str | None) -> str | None:
     return None if text is None else _plain(text)
 
 
-def _encodable(value: Any) -> Any:
+def encodable(value: Any) -> Any:
     """`value` with every string in the stored form, so that it can be written as UTF-8 JSON."""
     if isinstance(value, str):
         return _plain(value)
-    if isinstance(value, dict):
-        return {_plain(str(k)): _encodable(v) for k, v in value.items()}
+    if isinstance(value, Mapping):
+        return {_plain(str(k)): encodable(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_encodable(v) for v in value]
+        return [encodable(v) for v in value]
     return value

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 
 from monitor.core.post import Post, clean_text
-from monitor.store.posts import Stored, store_posts
+from monitor.store.posts import Stored, encodable, store_posts
 from monitor.store.tables import damaged, event, hole, inbound, source
 
 REFUSALS = (DataError, IntegrityError, ValueError, OverflowError, RecursionError)
@@ -76,9 +76,9 @@ def store_batch(c: Connection, name: str, posts: Sequence[Post], cursor: Mapping
         _keep_aside(c, name, reason, payload, outcome.at)
     if messages:
         c.execute(_insert(c, inbound).on_conflict_do_nothing(), [
-            {"source": name, "key": key, "payload": dict(payload), "at": outcome.at} for key, payload in messages])
+            {"source": name, "key": key, "payload": encodable(payload), "at": outcome.at} for key, payload in messages])
     newest = {"last_post_at": outcome.at, "posts": source.c.posts + len(stored.ids)} if stored.ids else {}
-    _write(c, name, outcome, cursor=dict(cursor), last_ok_at=outcome.at, **newest)
+    _write(c, name, outcome, cursor=encodable(cursor), last_ok_at=outcome.at, **newest)
     c.execute(update(hole).where(hole.c.source == name, hole.c.until.is_(None)).values(until=outcome.at))
     return stored
 

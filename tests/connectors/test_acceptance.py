@@ -28,6 +28,6 @@ def test_no_connector_is_left_out() -> None:
 
 
 def test_an_unknown_network_is_named_with_those_there_are() -> None:
-    for name in ("vkontakte", "base", "markup", "../base", ""):
+    for name in ("vkontakte", "base", "feed", "markup", "../base", ""):
         with pytest.raises(connectors.UnknownNetwork, match="replay, rss, telegram"):
             connectors.find(name)

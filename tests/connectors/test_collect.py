@@ -19,7 +19,8 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
-from connectors.base import Batch, ConnectorSettings, Cursor, Http
+from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound
+from connectors.errors import RateLimited
 from connectors.rss import Rss
 from connectors.telegram import Telegram
 from monitor import collect
@@ -409,6 +410,79 @@ async def test_a_post_that_the_database_refuses_is_kept_aside_and_the_others_are
     assert [r.native_id for r in everything(db, post_table)] == ["0", "1", "3", "4"]
     assert "жазба 2" in everything(db, damaged)[0].payload.decode()
     assert row(db).cursor == {"n": 1}
+
+
+async def test_a_limit_of_no_seconds_or_for_ever_is_neither(db: Database, http: WebHttp, site: Site) -> None:
+    """Retry-After: 0 again and again would ask without pause; a wait beyond the calendar would end the program."""
+    hands, waits = Hands(), [0.0, float("inf"), float("nan"), 1e15, 90.0]
+
+    class Limiting(Rss):
+        async def poll(self, http: Http, cursor: Cursor) -> Batch:
+            raise RateLimited("no", waits.pop(0))
+
+    one = Collector(db, Config(), Limiting("kala", Rss.Settings(url=HttpUrl(site.url))), http, clock=hands.clock())
+    assert [await one.once() for _ in range(5)] == [1.0, 30 * 86400.0, 1.0, 30 * 86400.0, 90.0]
+
+
+async def test_what_is_no_unicode_in_a_cursor_or_a_message_stops_nothing(db: Database, http: WebHttp, site: Site) -> None:
+    """aiohttp gives undecodable header bytes, and json an escaped half of an emoji, as lone surrogates."""
+    class Odd(Rss):
+        async def poll(self, http: Http, cursor: Cursor) -> Batch:
+            return Batch((Post("rss", "kala", "1", "а\ud83d", START),), {"etag": "\udcff"}, (Inbound("1", {"text": "\ud83d"}),))
+
+    one = Collector(db, Config(), Odd("kala", Rss.Settings(url=HttpUrl(site.url))), http, clock=Hands().clock())
+    await one.once()
+    assert row(db).state == "up"
+    assert len(everything(db, post_table)) == len(everything(db, inbound)) == 1
+
+
+async def test_a_server_whose_tag_is_no_text_is_asked_again(db: Database, site: Site, http: WebHttp) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b"<rss version='2.0'><channel><item><guid>urn:1</guid><title>a</title></item></channel></rss>"
+        writer.write(b"HTTP/1.1 200 OK\r\nETag: \"\xff\xfe\"\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    site.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    one = collector(db, site, http, Hands())
+    for _ in range(2):
+        await one.once()
+        assert row(db).state == "up"
+    server.close()
+
+
+async def test_a_cursor_that_is_no_json_is_a_bug_of_one_source(db: Database, site: Site, http: WebHttp) -> None:
+    class Wrong(Rss):
+        async def poll(self, http: Http, cursor: Cursor) -> Batch:
+            return Batch((), {"n": object()})
+
+    one = Collector(db, Config(), Wrong("kala", Rss.Settings(url=HttpUrl(site.url))), http, clock=Hands().clock())
+    with capture_logs() as lines:
+        assert await one.once() is not None
+    assert "bug" in lines[0]["event"]
+    assert row(db).state == "down"
+
+
+async def test_what_is_unreadable_on_a_page_read_again_is_said_once(db: Database, site: Site, http: WebHttp) -> None:
+    class Page(Rss):
+        async def poll(self, http: Http, cursor: Cursor) -> Batch:
+            return Batch((), {}, damaged=(Damaged("one", b"1"), Damaged("two", b"2")))
+
+    one = Collector(db, Config(), Page("kala", Rss.Settings(url=HttpUrl(site.url))), http, clock=Hands().clock())
+    with capture_logs() as lines:
+        for _ in range(5):
+            await one.once()
+    assert [line["reason"] for line in lines] == ["one", "two"]
+    assert len(everything(db, damaged)) == 2
+
+
+async def test_unchanged_since_a_reading_that_never_was_alarms(db: Database, site: Site, http: WebHttp) -> None:
+    site.status = 304
+    one = collector(db, site, http, Hands())
+    await one.once()
+    assert (row(db).state, row(db).last_ok_at) == ("damaged", None)
 
 
 async def test_posts_and_messages_for_the_bots_of_one_poll(db: Database, http: WebHttp) -> None:

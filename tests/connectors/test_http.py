@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.client_reqrep import ConnectionKey
 
+from connectors.base import Response
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.http import WebHttp, retry_after, scrubbed
 
@@ -83,7 +88,6 @@ async def test_an_endless_answer_is_cut_also_when_it_is_packed(packed: bool) -> 
 
 async def test_a_server_that_trickles_is_left() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
-        import asyncio
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
@@ -107,6 +111,42 @@ async def test_an_address_that_is_none_says_so(url: str) -> None:
     async with WebHttp() as http:
         with pytest.raises(BadPayload, match="check the address"):
             await http.get(url)
+
+
+async def test_a_refused_certificate_passes_and_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An expired certificate is renewed; and it is no fault of the address, although the error is a ValueError as well."""
+    expired = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    expired.verify_message = "certificate has expired"
+
+    async def refuse(*_: object, **__: object) -> Response:
+        raise aiohttp.ClientConnectorCertificateError(
+            ConnectionKey("h", 443, True, True, None, None, None), expired)
+
+    async with WebHttp() as http:
+        monkeypatch.setattr(http, "_read", refuse)
+        with pytest.raises(Transient, match="certificate is refused: certificate has expired"):
+            await http.get("https://h/feed?token=hunter2hunter2")
+
+
+@pytest.mark.parametrize("answer", [
+    b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nabc", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", b"",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+])
+async def test_what_is_no_http_is_passing_and_one_line(answer: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening, WebHttp(timeout=5) as http:
+        with pytest.raises(Transient) as caught:
+            await http.get(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/f?token=hunter2hunter2")
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 async def test_no_cookie_is_kept_and_no_proxy_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +183,13 @@ async def test_the_networks_own_words_are_in_the_error() -> None:
 ])
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, datetime(2026, 3, 1, 7, tzinfo=UTC)) == seconds
+
+
+async def test_the_networks_words_stay_on_one_line() -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=500, body=b'{"error": "a\n\x1b[2Jb\r"}')
+
+    assert str(await refusal(handler)).endswith("HTTP 500: a [2Jb")
 
 
 async def test_an_unsaid_wait_is_a_minute() -> None:

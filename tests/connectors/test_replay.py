@@ -33,7 +33,7 @@ async def test_a_bad_line_is_reported_with_its_number_and_skipped(tmp_path: Path
     batch = await poll(replay(path), {})
     assert [post.native_id for post in batch.posts] == ["1", "2"]
     assert [item.reason.partition(": ")[0] for item in batch.damaged] == [f"{path}:{n}" for n in (2, 4, 5)]
-    assert batch.cursor == {"offset": path.stat().st_size, "line": 6}
+    assert (batch.cursor["offset"], batch.cursor["line"]) == (path.stat().st_size, 6)
 
 
 async def test_a_growing_file_is_read_on_and_a_half_written_line_is_waited_for(tmp_path: Path) -> None:
@@ -64,6 +64,10 @@ async def test_a_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> Non
     first = await poll(replay(path), {})
     path.write_text(line(9))
     assert [post.native_id for post in (await poll(replay(path), first.cursor)).posts] == ["9"]
+    path.write_text(line(7) + line(8) + line(9))             # a longer one, too
+    assert [post.native_id for post in (await poll(replay(path), first.cursor)).posts] == ["7", "8", "9"]
+    old = {"offset": first.cursor["offset"], "line": 2}      # as an earlier version kept it
+    assert [post.native_id for post in (await poll(replay(path), old)).posts] == ["9"]
 
 
 async def test_a_steady_rate(tmp_path: Path) -> None:

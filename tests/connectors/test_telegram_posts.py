@@ -9,7 +9,8 @@ import pytest
 from pydantic import HttpUrl, SecretStr
 
 from connectors.base import Batch, Cursor, Response
-from connectors.telegram import Telegram
+from connectors.errors import RateLimited
+from connectors.telegram import Telegram, updates_of
 from monitor.core.post import Post
 from ticketing.desk import Desk
 
@@ -180,6 +181,52 @@ async def test_what_is_attached(fields: dict[str, Any], text: str, media: tuple[
 async def test_the_same_picture_under_another_file_id_is_no_edit() -> None:
     posts = [await post_of("message", photo=[{"file_id": name, "file_unique_id": "u", "width": 1, "height": 1}]) for name in "ab"]
     assert posts[0].digest() == posts[1].digest()
+
+
+RICH = {"blocks": [
+    {"type": "heading", "text": "Павлодар әкіміне", "size": 1},
+    {"type": "paragraph", "text": ["Көшеде ", {"type": "bold", "text": "жарық"}, " жоқ ", {
+        "type": "mention", "text": "@akimat_pvl", "username": "akimat_pvl"}]},
+    {"type": "list", "items": [{"label": "1", "blocks": [{"type": "paragraph", "text": "Абай 5"}]}]},
+    {"type": "table", "cells": [[{"text": "үй", "align": "left", "valign": "top"}, {"align": "left", "valign": "top"}]]}]}
+
+
+@pytest.mark.parametrize(("fields", "text", "media"), [
+    ({"rich_message": RICH}, "Павлодар әкіміне\nКөшеде жарық жоқ @akimat_pvl\nАбай 5\nүй", ()),
+    ({"checklist": {"title": "Жөндеу", "tasks": [{"id": 1, "text": "Шұңқыр"}, {"id": 2, "text": "Жарық"}]}}, "Жөндеу\n- Шұңқыр\n- Жарық", ()),
+    ({"paid_media": {"star_count": 1, "paid_media": [{"type": "preview"}, {"type": "preview"}]}}, "", ("paid:1", "paid:2")),
+    ({"live_photo": {"file_id": "a", "file_unique_id": "u", "width": 1, "height": 1, "duration": 1}, "caption": "Шұңқыр"}, "Шұңқыр",
+     ("live_photo:u",)),
+])
+async def test_newer_kinds_of_content_are_read(fields: dict[str, Any], text: str, media: tuple[str, ...]) -> None:
+    post = await post_of("message", **fields)
+    assert (post.text, post.media) == (text, media)
+    assert "@akimat_pvl" in post.mentions or "@akimat_pvl" not in text
+
+
+async def test_content_that_nobody_reads_yet_is_kept_aside_and_not_dropped() -> None:
+    batch = await take({"update_id": 1, "message": message(hologram={"text": "Жарық жоқ"})})
+    assert batch.posts == ()
+    assert "hologram" in batch.damaged[0].reason
+    assert "hologram" in batch.damaged[0].payload.decode()
+
+
+async def test_a_message_in_a_topic_is_no_answer_to_who_opened_it() -> None:
+    opened = message(3, message_thread_id=3, is_topic_message=True, forum_topic_created={"name": "ЖКХ", "icon_color": 1},
+                     **{"from": {**CITIZEN, "id": 8, "username": "akimat_pvl"}})
+    topic = {"message_thread_id": 3, "is_topic_message": True}
+    post = await post_of("message", text="Жарық жоқ", reply_to_message=opened, **topic)
+    assert (post.in_reply_to, post.in_reply_to_account) == (None, None)
+    answered = message(4, text="a", **topic, **{"from": {**CITIZEN, "id": 8, "username": "akimat_pvl"}})
+    assert (await post_of("message", text="b", reply_to_message=answered, **topic)).in_reply_to_account == "@akimat_pvl"
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [("3", 3.0), ("1e999", 5.0), ("NaN", 5.0), ("null", 5.0), ("-1", 0.0)])
+def test_a_wait_that_is_no_time_is_not_believed(wait: str, seconds: float) -> None:
+    with pytest.raises(RateLimited) as caught:
+        updates_of(b'{"ok":false,"error_code":429,"description":"Too\\nMany\\u001b[2J","parameters":{"retry_after":%s}}' % wait.encode())
+    assert caught.value.retry_after == seconds
+    assert str(caught.value) == "Telegram: Too Many [2J"
 
 
 async def test_a_forwarded_message_says_so() -> None:

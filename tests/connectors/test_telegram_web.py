@@ -181,3 +181,45 @@ def test_the_channel_may_be_written_as_people_write_it(written: str) -> None:
 def test_what_is_no_channel_says_so(written: str) -> None:
     with pytest.raises(ValueError, match="not the name of a public channel"):
         TelegramWeb.Settings(channel=written)
+
+
+def shown(inner: str, number: int = 1) -> str:
+    return message(number, "x").replace("<div class='tgme_widget_message_text js-message_text'>x</div>", inner)
+
+
+HIDDEN = ("<div class='media_not_supported_cont'><div class='message_media_not_supported_wrap'>"
+          "<div class='message_media_not_supported_label'>Please open Telegram to view this post</div></div></div>")
+PHOTO = "<a class='tgme_widget_message_photo_wrap' href='#'></a>"
+MOVED = "<div class='msg-text'>Жарық жоқ</div>"
+
+
+def test_a_poll_is_its_question_and_choices() -> None:
+    options = "".join(f"<div class='tgme_widget_message_poll_option'><div class='tgme_widget_message_poll_option_percent'>5%</div>"
+                      f"<div class='tgme_widget_message_poll_option_text'>{text}</div></div>" for text in ("Жоқ", "Бар"))
+    (post,) = parse((HEAD + shown("<div class='tgme_widget_message_poll'><div class='tgme_widget_message_poll_question'>Жарық бар ма?</div>"
+                                  f"<div class='tgme_widget_message_poll_type'>Anonymous poll</div>{options}</div>") + FOOT).encode())
+    assert post.text == "Жарық бар ма?\n- Жоқ\n- Бар"
+
+
+def test_the_notice_that_stands_ready_beside_a_message_is_no_attachment() -> None:
+    words = "<div class='tgme_widget_message_text js-message_text'>Жарық</div>"
+    player = f"<a class='tgme_widget_message_video_player'>{HIDDEN}</a>"
+    assert [p.media for p in parse((HEAD + shown(words + HIDDEN) + shown(player, 2) + FOOT).encode())] == [(), ("video:1",)]
+
+
+@pytest.mark.parametrize("beside", ["", HIDDEN, PHOTO, PHOTO + HIDDEN])
+def test_moved_words_alarm_also_below_a_picture(beside: str) -> None:
+    with pytest.raises(BadPayload, match="2 of 2 messages cannot be read"):
+        read((HEAD + shown(beside + MOVED) + shown(beside + MOVED, 2) + FOOT).encode())
+
+
+@pytest.mark.parametrize("odd", [shown(MOVED, 3), shown(PHOTO + MOVED, 3), message(3, "Жарық жоқ").replace("<time ", "<b ")])
+async def test_one_message_whose_words_are_elsewhere_is_kept_aside(odd: str) -> None:
+    """And is the same at every poll, however often the message was seen meanwhile."""
+    page = read((HEAD + message(1, "бір") + message(2, "екі") + odd + FOOT).encode())
+    assert [post.text for _, post in page.posts][:2] == ["бір", "екі"]
+    ((_, kept),) = page.damaged
+    assert "Qala_kz/3" in kept.reason
+    seen = odd.replace("<a class='tgme_widget_message_date'", "<span class='tgme_widget_message_views'>2.1K</span><a class='tgme_widget_message_date'")
+    assert kept.payload == read((HEAD + message(1, "бір") + message(2, "екі") + seen.replace(
+        "<span", "<div class='tgme_widget_message_info'><span").replace("</span>", "</span></div>") + FOOT).encode()).damaged[0][1].payload
