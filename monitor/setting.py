@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from config.document import ConfigErrors, Unreadable
+from config.document import ConfigErrors, Document, Unreadable
 from config.document import read as read_document
 from config.knowledge import KnowledgeError, load_knowledge
 from config.settings import Settings, Source, load
@@ -58,22 +58,23 @@ def models() -> dict[str, type[BaseModel]]:
 
 def read(path: Path | str, *, insist: bool = True) -> Setting:
     """The config at `path`, checked against the networks and the knowledge that it names. Raises one of WRONG."""
-    knowledge = load_knowledge(knowledge_folder(Path(path)))
-    return Setting(checked(path, knowledge, insist=insist), knowledge)
+    document = read_document(Path(path))    # once: it may be a pipe, and an editor may write it meanwhile
+    knowledge = load_knowledge(knowledge_folder(document))
+    return Setting(checked(document, knowledge, insist=insist), knowledge)
 
 
-def knowledge_folder(path: Path) -> Path | None:
-    """The folder that a config names; None, the bundled one, where it names none. Raises Unreadable."""
-    folder = read_document(path).at(("knowledge",))
-    return path.parent / folder if isinstance(folder, str) else None
+def knowledge_folder(document: Document) -> Path | None:
+    """The folder that a config names; None, the bundled one, where it names none."""
+    folder = document.at(("knowledge",))
+    return document.path.parent / folder if isinstance(folder, str) else None
 
 
-def checked(path: Path | str, knowledge: Knowledge | None, *, insist: bool = True) -> Settings:
-    """The settings of a file, checked against the networks and, where it is known, the knowledge. Raises ConfigErrors."""
+def checked(document: Document, knowledge: Knowledge | None, *, insist: bool = True) -> Settings:
+    """The settings of a document, checked against the networks and, where it is known, the knowledge. Raises ConfigErrors."""
     if knowledge is None:
-        return load(path, models(), insist=insist)
+        return load(document, models(), insist=insist)
     topics = {*knowledge.topics, *(topic.group for topic in knowledge.topics.values())}
-    return load(path, models(), akimats={akimat.code for akimat in knowledge.registry}, topics=topics, insist=insist)
+    return load(document, models(), akimats={akimat.code for akimat in knowledge.registry}, topics=topics, insist=insist)
 
 
 def line(config: str | None, received: Callable[[Post], datetime] | None = None) -> Pipeline:

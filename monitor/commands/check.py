@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from config.document import ConfigErrors, Unreadable
+from config.document import ConfigErrors, Unreadable, read
 from config.knowledge import KnowledgeError, load_knowledge
 from config.settings import Settings, Source
 from config.timezone import ALMATY
@@ -54,13 +54,15 @@ def examined(path: Path, *, insist: bool = True) -> tuple[Settings | None, list[
     errors: list[str] = []
     knowledge = None
     try:
-        knowledge = load_knowledge(knowledge_folder(path))
+        document = read(path)
     except Unreadable as e:
         raise Unusable(str(e)) from e
+    try:
+        knowledge = load_knowledge(knowledge_folder(document))
     except KnowledgeError as e:
         errors.append(str(e))
     try:
-        return checked(path, knowledge, insist=insist), errors
+        return checked(document, knowledge, insist=insist), errors
     except ConfigErrors as e:
         return None, [*errors, *map(str, e.problems)]
 
