@@ -14,12 +14,15 @@ from config.document import ConfigErrors, Document, Unreadable
 from config.document import read as read_document
 from config.knowledge import KnowledgeError, load_knowledge
 from config.settings import Settings, Source, load
+from config.surges import load_rules
+from config.workdays import BUNDLED
 from connectors.base import ConnectorSettings
 from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
 from monitor.core.post import Post
 from monitor.pipeline import Pipeline
-from ticketing.desk import desk
+from monitor.surge.rules import Rules
+from ticketing.desk import Desk, desk
 from ticketing.service import Service
 
 WRONG = (ConfigErrors, Unreadable, KnowledgeError)
@@ -37,10 +40,14 @@ class Setting:
 
     settings: Settings | None
     knowledge: Knowledge
+    desk: Desk
+    """What the offices have settled, their calendars read."""
+    rules: Rules | None = None
+    """Of surges; read only where they are watched, so that the line from post to ticket never waits for them."""
 
     def service(self) -> Service:
         """The verbs under this setting."""
-        return Service(desk(self.settings, self.knowledge))
+        return Service(self.desk)
 
 
 def options_of(source: Source) -> ConnectorSettings:
@@ -56,11 +63,17 @@ def models() -> dict[str, type[BaseModel]]:
     return {network: connectors.find(network).Settings for network in connectors.networks()}
 
 
-def read(path: Path | str, *, insist: bool = True) -> Setting:
-    """The config at `path`, checked against the networks and the knowledge that it names. Raises one of WRONG."""
+def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Setting:
+    """The config at `path`, checked against the networks and the knowledge that it names; with `surges` their rules, too.
+
+    Raises one of WRONG.
+    """
     document = read_document(Path(path))    # once: it may be a pipe, and an editor may write it meanwhile
-    knowledge = load_knowledge(knowledge_folder(document))
-    return Setting(checked(document, knowledge, insist=insist), knowledge)
+    folder = knowledge_folder(document)
+    knowledge = load_knowledge(folder)
+    rules = load_rules(folder and folder / "surges.yaml") if surges else None
+    settings = checked(document, knowledge, insist=insist)
+    return Setting(settings, knowledge, desk(settings, knowledge, folder / "holidays.yaml" if folder else BUNDLED), rules)
 
 
 def knowledge_folder(document: Document) -> Path | None:
@@ -79,5 +92,8 @@ def checked(document: Document, knowledge: Knowledge | None, *, insist: bool = T
 
 def line(config: str | None, received: Callable[[Post], datetime] | None = None) -> Pipeline:
     """The way from a stored post to a ticket, for commands that need no network."""
-    setting = read(config, insist=False) if config else Setting(None, load_knowledge())
-    return Pipeline(Judge(setting.knowledge), setting.service(), now, received)
+    if config:
+        setting = read(config, insist=False)
+        return Pipeline(Judge(setting.knowledge), setting.service(), now, received)
+    knowledge = load_knowledge()
+    return Pipeline(Judge(knowledge), Service(desk(None, knowledge)), now, received)

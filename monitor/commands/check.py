@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.document import ConfigErrors, Unreadable, read
+from config.knowledge import DEFAULT as KNOWLEDGE
 from config.knowledge import KnowledgeError, load_knowledge
 from config.settings import Settings, Source
+from config.surges import load_rules
 from config.timezone import ALMATY
 from config.workdays import load_workdays
 from connectors.base import secrets_of
@@ -57,14 +59,24 @@ def examined(path: Path, *, insist: bool = True) -> tuple[Settings | None, list[
         document = read(path)
     except Unreadable as e:
         raise Unusable(str(e)) from e
+    folder = knowledge_folder(document)
     try:
-        knowledge = load_knowledge(knowledge_folder(document))
+        knowledge = load_knowledge(folder)
     except KnowledgeError as e:
         errors.append(str(e))
+    for name, readable in (("surges.yaml", load_rules), ("holidays.yaml", _bundled_days)):
+        try:
+            readable((folder or KNOWLEDGE) / name)
+        except (Unreadable, ConfigErrors) as e:
+            errors += str(e).splitlines()
     try:
         return checked(document, knowledge, insist=insist), errors
     except ConfigErrors as e:
         return None, [*errors, *map(str, e.problems)]
+
+
+def _bundled_days(path: Path) -> None:
+    load_workdays(bundled=path)
 
 
 def _calendars(settings: Settings, now: datetime) -> list[str]:
