@@ -159,7 +159,7 @@ class App:
 
     async def _drive(self, group: asyncio.TaskGroup, http: WebHttp) -> None:
         """One collector a source. Those that did not change go on; those gone or refused are made anew."""
-        wanted = {source.name: source for source in _sources(self.settings) if source.enabled}
+        wanted = {source.name: source for source in polled(self.settings) if source.enabled}
         for name, (source, task) in list(self._sources.items()):
             if name not in wanted or not _same(wanted[name], source) or task.done():
                 task.cancel()
@@ -241,7 +241,7 @@ def _bot_source(settings: Settings) -> Source:
     return made
 
 
-def _sources(settings: Settings) -> list[Source]:
+def polled(settings: Settings) -> list[Source]:
     """The configured sources and, where no source polls for the staff bot, one that does."""
     known = list(settings.sources)
     if settings.telegram is not None and (poller := _bot_source(settings)) not in known:

@@ -20,6 +20,7 @@ from config.timezone import ALMATY
 from config.workdays import load_workdays
 from connectors.base import secrets_of
 from connectors.errors import SourceError
+from monitor.app import polled
 from monitor.commands import Unusable, warn
 from monitor.commands.source import LONGEST, poll_once
 from monitor.http import WebHttp
@@ -100,7 +101,7 @@ def _summary(path: str, settings: Settings) -> str:
 
 async def _ask(settings: Settings) -> int:
     """Ask every enabled source once, all at the same time; returns how many failed."""
-    wanted = [source for source in settings.sources if source.enabled]
+    wanted = [source for source in polled(settings) if source.enabled]   # the staff bot's own poller, too
     results = await asyncio.gather(*(_ask_one(source) for source in wanted))
     for source, (fine, said) in zip(wanted, results, strict=True):
         print(f"{source.name}: {said}")  # noqa: T201

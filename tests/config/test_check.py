@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -50,3 +52,32 @@ def test_a_config_may_come_through_a_pipe(capsys: pytest.CaptureFixture[str]) ->
     finally:
         os.close(out)
     assert "webb: unknown option" in capsys.readouterr().out
+
+
+def test_online_a_wrong_token_of_the_staff_bot_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """No source polls this bot; the program itself will."""
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            body = b'{"ok": false, "error_code": 401, "description": "Unauthorized"}'
+            self.send_response(401)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST  # noqa: N815 - named by http.server
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setenv("QULAQ_T", "12345:not-the-token-of-any-bot-anywhere")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        path = tmp_path / "q.yaml"
+        path.write_text(f"telegram: {{token: {{env: QULAQ_T}}, api_url: 'http://127.0.0.1:{server.server_port}'}}\n")
+        assert main(["check", "--online", "-c", str(path)]) == 1
+        server.shutdown()
+    said = capsys.readouterr()
+    assert "telegram-bot: AuthError: Telegram: the token is not valid" in said.out
+    assert "not-the-token" not in said.out + said.err
