@@ -19,7 +19,8 @@ setup: $(RUN) ## make .venv with what Qulaq runs on
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@$(PYTHON) -m venv .venv || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian install python3-venv" >&2; rm -rf .venv; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "make: $(PYTHON) is no Python 3.11 to 3.13" >&2; exit 2; }
+	@"$(PYTHON)" -m venv .venv || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian install python3-venv" >&2; rm -rf .venv; exit 2; }
 
 $(RUN): requirements/run.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt

@@ -5,9 +5,11 @@ What it must not do: know what the data means. `settings`, `workdays` and the kn
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,10 @@ M = TypeVar("M", bound=BaseModel)
 
 _MAX_NODES = 200_000
 """Aliases can make a small file endless ("billion laughs"); no config of ours comes near this."""
+_MAX_BYTES = 8 * 1024 * 1024
+"""A device or somebody's database given by mistake must not fill the memory."""
+_LOOKS_SECRET = re.compile(r"(?<=://)[^/@\s]+@|\b\d{5,}:[A-Za-z0-9_-]{16,}")
+"""The user and password of an address, and the token of a bot: what people put into the wrong option."""
 
 
 class Unreadable(Exception):
@@ -75,7 +81,7 @@ class Document:
 
     def problem(self, where: Where, message: str) -> None:
         """Note an error at `where`."""
-        self.problems.append(Problem(str(self.path), self.line(where), spelled(where), message))
+        self.problems.append(Problem(str(self.path), self.line(where), spelled(where), without_secrets(message)))
 
     def raise_problems(self) -> None:
         """Raise ConfigErrors if anything was found."""
@@ -88,23 +94,44 @@ class Document:
 
         `but` are places whose errors are known already. `data` replaces what the file says there.
         """
+        given = self.at(where) if data is None else data
         try:
-            return model.model_validate(self.at(where) if data is None else data)
+            return model.model_validate(given)
         except ValidationError as e:
             known = set(but)
+            unread = {problem.path for problem in self.problems}    # what could not be read needs no second line
+            said: dict[Where, list[str]] = {}
             for error in e.errors(include_url=False):
-                place = where + tuple(step for step in error["loc"] if self._is_step(where, step))
-                if any(place[:len(k)] == k for k in known):
+                place = where + _place(error, given)
+                if any(place[:len(k)] == k for k in known) or spelled(place) in unread:
                     continue
-                self.problem(place, _said(error, model, error["loc"]))
+                message = _said(error, model, error["loc"])
+                if self._is_reference(place):
+                    message = _unquoted(message, error.get("input"))
+                said.setdefault(place, []).append(message)
+            for place, messages in said.items():
+                self.problem(place, " or ".join(dict.fromkeys(messages)))   # the alternatives of a union
             return None
 
-    def _is_step(self, where: Where, step: str | int) -> bool:
-        # pydantic puts the tags of unions into `loc` ("function-after[...]", "constrained-str"): not places in the file
-        return isinstance(step, int) or (not any(c in step for c in "[(") and step not in _UNION_TAGS)
+    def _is_reference(self, where: Where) -> bool:
+        """Whether the value there was fetched from elsewhere: then it may be a secret."""
+        return any(isinstance(part := self.at(where[:n]), dict) and len(part) == 1 and next(iter(part)) in ("env", "file")
+                   for n in range(1, len(where) + 1))
 
 
-_UNION_TAGS = {"str", "int", "float", "bool", "constrained-str", "constrained-int", "literal", "none", "is-instance"}
+def _place(error: ErrorDetails, given: Any) -> Where:
+    """Where an error is. pydantic puts the alternatives of a union into `loc`, too: they are no places of the file."""
+    place: list[str | int] = []
+    steps = error["loc"]
+    for i, step in enumerate(steps):
+        named = i == len(steps) - 1 and error["type"] == "missing"
+        if isinstance(step, int) or named or (isinstance(given, Mapping) and step in given):
+            place.append(step)
+            try:
+                given = given[step]
+            except (KeyError, IndexError, TypeError):
+                given = None
+    return tuple(place)
 
 
 def spelled(where: Where) -> str:
@@ -118,9 +145,11 @@ def spelled(where: Where) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "url"?` where something is near, else what there is."""
     names = sorted(set(known))
-    near = get_close_matches(word.lower(), names, 1, 0.6)
+    near = get_close_matches(word.lower(), names, 5, 0.6)
     if near:
-        return f'; did you mean "{near[0]}"?'
+        # of codes that are as near, the one in the same region: its digits begin alike
+        best = max(near, key=lambda name: sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, name, strict=False))))
+        return f'; did you mean "{best}"?'
     return f"; known: {', '.join(names)}" if 0 < len(names) <= 30 else ""
 
 
@@ -132,16 +161,43 @@ def _said(error: ErrorDetails, model: type[BaseModel], loc: Sequence[str | int])
     if kind == "missing":
         return "is missing; add it"
     if kind == "literal_error":
-        expected = [part.strip("' ") for part in str(context.get("expected", "")).replace(" or ", ", ").split(",")]
+        expected = [word for part in str(context.get("expected", "")).replace(" or ", ", ").split(",")
+                    if (word := part.strip("' "))]
         return f"{_short(given)} is not one of {', '.join(expected)}{_near(given, expected)}"
     if kind == "string_pattern_mismatch":
         about = _description(model, loc)
         return f"{_short(given)} does not fit{f'; {about}' if about else ''} (form: {context.get('pattern')})"
+    if kind in _PLAIN:
+        quotes = "; put it in quotes" if kind in ("string_type", "path_type") and not isinstance(given, dict | list) else ""
+        return f"{_PLAIN[kind]}{quotes} (here: {_short(given)})"
     message = str(error["msg"])
     for prefix in ("Value error, ", "Assertion failed, ", "Input should be "):
         if message.startswith(prefix):
             message = ("must be " if prefix.startswith("Input") else "") + message[len(prefix):]
     return message if kind == "value_error" else f"{message} (here: {_short(given)})"
+
+
+_PLAIN = {
+    **dict.fromkeys(("model_type", "dict_type", "mapping_type", "model_attributes_type"), "must be a mapping (name: value)"),
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list"),
+    "string_type": "must be text",
+    "path_type": "must be a path",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size", "finite_number"),
+                    "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+}
+"""Where pydantic speaks of Python, in words of the file."""
+
+
+def without_secrets(text: str) -> str:
+    """`text` without what looks like a password or a token: it stood in the wrong place of the file."""
+    return _LOOKS_SECRET.sub("***", text)
+
+
+def _unquoted(message: str, value: Any) -> str:
+    """A message without the value that it speaks of."""
+    return message.replace(_short(value), '"***"').replace(str(value), "***")
 
 
 def _near(given: Any, expected: Iterable[str]) -> str:
@@ -154,7 +210,7 @@ def _short(value: Any) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     if value is None:
         return "nothing"
-    text = str(value)
+    text = without_secrets(str(value))
     return f'"{text if len(text) <= 40 else text[:37] + "…"}"'
 
 
@@ -198,7 +254,11 @@ def read(path: Path) -> Document:
     """
     document = Document(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise Unreadable(f"{path}: more than {_MAX_BYTES // 1024 // 1024} MB; this is no config, check the path")
+        text = data.decode("utf-8-sig")
     except OSError as e:
         raise Unreadable(f"{path}: {e.strerror or e}; check the path and its permissions") from e
     except UnicodeDecodeError as e:
@@ -260,7 +320,8 @@ class _Reading:
                     merged = {**data, **merged} if isinstance(data, dict) else merged
                 continue
             if not isinstance(key, yaml.ScalarNode):
-                document.problem(where, f"line {key.start_mark.line + 1}: a key must be a word")
+                document.problems.append(Problem(str(document.path), key.start_mark.line + 1, spelled(where),
+                                                 "a key must be a word"))
                 continue
             name, line = key.value, key.start_mark.line + 1
             place = (*where, name)
@@ -276,6 +337,11 @@ class _Reading:
     def _scalar(self, node: yaml.Node, where: Where) -> Any:
         if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and ":" in node.value:
             return node.value  # 09:00 is a time of day here, not the sexagesimal number of YAML 1.1
+        if node.tag == "tag:yaml.org,2002:int" and re.match(r"0\d", node.value):
+            return node.value  # 055000000 is meant as it stands, not as the octal number of YAML 1.1
+        if any("\ud800" <= c <= "\udfff" for c in node.value):
+            self._document.problem(where, "cannot be read: half a character (\\ud800 to \\udfff)")
+            return None
         if node.tag == "tag:yaml.org,2002:bool" and node.value.lower() not in ("true", "false"):
             return node.value  # a source may be called `off`; where a yes or no is asked for, these words still do
         try:

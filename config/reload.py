@@ -6,6 +6,7 @@ What it must not do: know what is loaded. The caller gives the loading and the p
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from stat import S_ISREG
@@ -36,26 +37,34 @@ class Watcher(Generic[T]):
         self._paths = paths
         self._report = report
         self._wrong = wrong
+        began = time.time_ns()
         self.current: T = load()
-        self._seen: Seen = _state_of(paths(self.current))
+        self._seen: Seen = _state_of(self._watched())
+        if any(changed >= began for _, changed, _ in self._seen):
+            self._seen = ()     # written while it was read: read it again
 
     async def changes(self, stop: asyncio.Event | None = None) -> AsyncIterator[T]:
         """Each new valid state, until `stop`. `current` is always the last one."""
         while stop is None or not stop.is_set():
-            paths = [path.resolve() for path in self._paths(self.current)]
+            paths = self._watched()
             async for _ in awatch(*_watchable(paths), watch_filter=_Concerned(paths), stop_event=stop,
                                   debounce=DEBOUNCE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True):
                 seen = await asyncio.to_thread(_state_of, paths)
                 if seen == self._seen:
                     continue
+                filled = {name for name, _, size in self._seen if size}
                 self._seen = seen
+                if emptied := [name for name, _, size in seen if not size and name in filled]:
+                    # a full disk, or an editor between two steps: an empty config would be valid and stop every source
+                    self._report(f"{emptied[0]}: is empty; the old config stays")
+                    continue
                 try:
                     fresh = await asyncio.to_thread(self._load)
                 except self._wrong as e:
                     self._report(_one_line(e))
                     continue
                 self.current = fresh
-                named = [path.resolve() for path in self._paths(fresh)]
+                named = self._watched()
                 if named != paths:
                     self._seen = _state_of(named)
                 yield fresh
@@ -63,6 +72,9 @@ class Watcher(Generic[T]):
                     break       # the new config names other files: watch those
             else:
                 return
+
+    def _watched(self) -> list[Path]:
+        return [path.resolve() for path in self._paths(self.current)]
 
 
 def _watchable(paths: Iterable[Path]) -> list[Path]:

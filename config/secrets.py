@@ -32,6 +32,9 @@ class Secrets:
             (kind, name), = value.items()
             if isinstance(name, str) and name:
                 return self._text(kind, name, where)
+        if value and value.keys() <= {"env", "file"}:
+            self._document.problem(where, f"says not clearly where the value lies; write {FORM}")
+            return value
         return {key: self.resolved(part, (*where, key)) for key, part in value.items()}
 
     def _text(self, kind: str, name: str, where: Where) -> str:

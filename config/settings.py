@@ -48,6 +48,7 @@ __all__ = ["ConfigErrors", "Office", "Problem", "Retention", "Routing", "Setting
 NUMBER_FORMAT = "ӘЖ-{office}-{year}-{seq:06}"
 FORBIDDEN_SERIES = ("ЖТ", "ЗТ")
 _TERM = re.compile(r"[1-9][0-9]{0,3}(wd|wh|cd)")
+_PADDING = re.compile(r"(0[1-9]|01[0-9])?")
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _BASE = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
@@ -83,8 +84,12 @@ def _term(value: str) -> str:
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:      # a port or an IPv6 address that is none
+        known = False
+    if not known:
         raise ValueError(f'"{value}" is no address; write it like https://qulaq.example.kz')
     return value.rstrip("/")
 
@@ -332,10 +337,13 @@ class Settings(BaseModel):
     @classmethod
     def _number(cls, value: str) -> str:
         try:
-            fields = {name for _, name, _, _ in string.Formatter().parse(value) if name is not None}
+            parts = [(name, spec or "", how) for _, name, spec, how in string.Formatter().parse(value) if name is not None]
+            fields = {name for name, _, _ in parts}
+            if any(how or not _PADDING.fullmatch(spec) for _, spec, how in parts):
+                raise ValueError("only leading zeros can be asked for, like {seq:06}")
             example = value.format(office="551", year=2026, seq=123, series="ӘЖ")
         except (ValueError, KeyError, IndexError, AttributeError) as e:
-            raise ValueError(f"is no format of {{office}}, {{year}}, {{seq}} and {{series}} ({type(e).__name__}: {e}); "
+            raise ValueError(f"is no format of {{office}}, {{year}}, {{seq}} and {{series}} ({str(e) or type(e).__name__}); "
                              f"use {NUMBER_FORMAT}") from e
         faults = []
         strange = fields - {"office", "year", "seq", "series"}
@@ -345,6 +353,8 @@ class Settings(BaseModel):
         if missing:
             faults.append(f"lacks {', '.join('{' + name + '}' for name in sorted(missing))}: numbers must be unique "
                           "per office and year")
+        if len(example) > 64 or not example.isprintable():
+            faults.append(f"would make a number of {len(example)} characters; one line of at most 64 is printed on letters")
         if any(series in example.upper() for series in FORBIDDEN_SERIES):
             faults.append("ЖТ and ЗТ are the numbers of official appeals in e-Otinish; use another series")
         if faults:
@@ -366,16 +376,17 @@ def default_settings() -> Settings:
     return Settings()
 
 
-def load(path: Path | str, connectors: Mapping[str, type[BaseModel]] | None = None, *,
+def load(path: Path | str | Document, connectors: Mapping[str, type[BaseModel]] | None = None, *,
          akimats: Collection[str] | None = None, topics: Collection[str] | None = None, insist: bool = True,
          environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of a file.
+    """The settings of a file, or of one that was read already.
 
     `connectors` has the model of each network's options, `akimats` the known KATO codes, `topics` the known topics and
     their groups: what is None isn't checked. `insist=False`: secrets that are not there are listed in `.unset` instead
     of being errors. Raises ConfigErrors with everything at once, Unreadable where the file cannot be opened.
     """
-    return _Loading(read(Path(path)), connectors, akimats, topics, insist, environment).settings()
+    document = path if isinstance(path, Document) else read(Path(path))
+    return _Loading(document, connectors, akimats, topics, insist, environment).settings()
 
 
 class _Loading:

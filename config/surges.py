@@ -8,8 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from config.document import ConfigErrors, Problem, Unreadable, as_mapping, did_you_mean, read
 from config.languages import N_, language
 from monitor.surge.judge import Phrase
 from monitor.surge.normal import normalise
@@ -19,36 +18,37 @@ from monitor.surge.rules import Rules
 KNOWLEDGE = Path(__file__).parent / "knowledge" / "surges.yaml"
 
 
-class RulesError(ValueError):
-    """surges.yaml cannot be used; the message names the file, the key and how to mend it."""
+class RulesError(ConfigErrors):
+    """surges.yaml cannot be used."""
 
 
 def load_rules(path: Path | None = None) -> Rules:
-    """The rules of surges; raises RulesError with one line for a missing, unknown or mistyped key."""
+    """The rules of surges; raises RulesError with every missing, unknown or mistyped key."""
     path = path or KNOWLEDGE
     try:
-        raw = path.read_bytes()
-        found: Any = yaml.safe_load(raw)
-    except OSError as e:
-        raise RulesError(f"{path}: cannot be read ({e.strerror}); restore it from the release") from e
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise RulesError(f"{path}: not YAML ({' '.join(str(e).split())[:120]}); mend the line") from e
-    if not isinstance(found, dict):
-        raise RulesError(f"{path}: expected keys with values; restore it from the release")
-    names = {f.name for f in fields(Rules)} - {"ruleset"}
-    for name in sorted(set(found) ^ names, key=str):
-        what = "unknown key, remove it" if name in found else "key is missing, add it"
-        raise RulesError(f"{path}: {name}: {what}")
-    shape = Rules.__annotations__
+        document = read(path)
+    except Unreadable as e:
+        raise RulesError([Problem(str(path), 1, "", str(e).removeprefix(f"{path}: "))]) from e
+    if document.data is None and document.problems:     # not even YAML
+        raise RulesError(document.problems)
+    found = dict(as_mapping(document))
+    shape = {f.name: str(Rules.__annotations__[f.name]) for f in fields(Rules) if f.name != "ruleset"}
     for name, value in found.items():
-        if not _fits(str(shape[name]), value):
-            raise RulesError(f"{path}: {name}: {value!r:.60} does not fit, expected {shape[name]}")
+        if name not in shape:
+            document.problem((name,), f"unknown key{did_you_mean(name, shape)}")
+        elif not _fits(shape[name], value):
+            document.problem((name,), f"{value!r:.60} does not fit, expected {shape[name]}")
+    if lacking := sorted(shape.keys() - found.keys()):
+        document.problem((), f"{', '.join(lacking)}: missing; restore what you took away")
+    if document.problems:
+        raise RulesError(document.problems)
+    ruleset = blake2b(repr(document.data).encode(), digest_size=8).hexdigest()
     found["windows"] = tuple(found["windows"])
     found["volume_windows"] = tuple(sorted(found["volume_windows"]))
     found["open_calls"] = tuple(call.lower() for call in found["open_calls"])
     # Stop words are compared as stems, in the folded spelling that the posts are compared in.
     found["stop_words"] = frozenset(s for word in found["stop_words"].split() for s in normalise(word).stems)
-    return Rules(**found, ruleset=blake2b(raw, digest_size=8).hexdigest())
+    return Rules(**found, ruleset=ruleset)
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -144,8 +144,9 @@ def load_workdays(path: Path | None = None, *, bundled: Path = BUNDLED) -> Workd
 
 
 def _checked(document: Document) -> _File | None:
-    as_mapping(document)
-    made = None if document.problems else document.validated(_File, (), document.data or {})
+    top = as_mapping(document)
+    broken = document.data is None and document.problems     # not even YAML
+    made = None if broken else document.validated(_File, (), top)
     if made is None:
         return None
     seen: dict[date, str] = {}

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from errno import EADDRINUSE
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import structlog
 from aiohttp import web
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 import connectors
 from config.reload import Watcher
@@ -39,7 +43,6 @@ from ticketing import people
 from ticketing.bot.inbound import Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
-from ticketing.desk import desk
 from ticketing.notify.edits import Edits
 from ticketing.notify.message import Wording
 from ticketing.notify.names import KnownNames
@@ -50,6 +53,13 @@ from ticketing.service import Service
 log = structlog.get_logger("qulaq")
 
 KNOWLEDGE = Path(__file__).resolve().parents[1] / "config" / "knowledge"
+P = ParamSpec("P")
+
+
+class CannotListen(Exception):
+    """The address of the pages cannot be had; the message is one line."""
+
+
 def talk(level: int = logging.INFO) -> None:
     """Logs to stderr: one readable line an event on a terminal, JSON in a pipe."""
     terminal = sys.stderr.isatty()
@@ -71,11 +81,11 @@ def talk(level: int = logging.INFO) -> None:
 
 @dataclass(slots=True)
 class App:
-    """Everything that runs, for one database. `load` reads the setting anew; None: it never changes."""
+    """Everything that runs, for one database. `watcher` brings each new setting; None: it never changes."""
 
     db: Database
     setting: Setting
-    load: Callable[[], Setting] | None = None
+    watcher: Watcher[Setting] | None = None
     notice: str = ""
     ready: Callable[[str], None] = field(default=lambda _address: None)
     _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
@@ -92,7 +102,8 @@ class App:
         live = Live(self.db)
         news = asyncio.Event()
         self.db.on_commit(news.set)
-        await self.db.write(_seat_offices, self.settings, self.setting.knowledge)
+        watch = SurgeWatch(self.setting.rules or load_rules(), now)
+        await self._written(_seat_offices, self.settings, self.setting.knowledge)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(WebHttp())
             address = await self._serve(stack, live, service)
@@ -100,7 +111,7 @@ class App:
             async with asyncio.TaskGroup() as group:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
-                group.create_task(SurgeWatch(load_rules(), now).run(self.db), name="surges")
+                group.create_task(watch.run(self.db), name="surges")
                 staff = None
                 if channel is not None:
                     staff = StaffBot(service, channel.wording)
@@ -112,8 +123,8 @@ class App:
                 jobs = scheduler(self.db, lambda: self.settings.retention.unaddressed_days, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)
-                if self.load is not None:
-                    group.create_task(self._reload(group, http, pipeline, service, channel, staff), name="reload")
+                if self.watcher is not None:
+                    group.create_task(self._reload(group, http, pipeline, service, watch, channel, staff), name="reload")
                 self.ready(address)
 
     async def _serve(self, stack: AsyncExitStack, live: Live, service: Service) -> str:
@@ -126,7 +137,13 @@ class App:
         stack.push_async_callback(runner.cleanup)
         stack.callback(live.close)      # streams first: they would keep the server waiting
         site = web.TCPSite(runner, at.host, at.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as e:
+            said = os.strerror(e.errno) if e.errno and e.errno > 0 else e.strerror
+            why = ("is taken by another program; choose another port" if e.errno == EADDRINUSE
+                   else f"cannot be listened on ({said}); mend web.host or web.port")
+            raise CannotListen(f"{at.host}:{at.port} {why}") from e
         return at.public_url or f"http://{at.host}:{runner.addresses[0][1]}"
 
     async def _channel(self, stack: AsyncExitStack, address: str) -> TelegramChannel | None:
@@ -145,13 +162,13 @@ class App:
 
     async def _drive(self, group: asyncio.TaskGroup, http: WebHttp) -> None:
         """One collector a source. Those that did not change go on; those gone or refused are made anew."""
-        wanted = {source.name: source for source in _sources(self.settings) if source.enabled}
+        wanted = {source.name: source for source in polled(self.settings) if source.enabled}
         for name, (source, task) in list(self._sources.items()):
             if name not in wanted or not _same(wanted[name], source) or task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 del self._sources[name]
-        await self.db.write(switch_off, list(wanted), now())
+        await self._written(switch_off, list(wanted), now())
         for name, source in wanted.items():
             if name in self._sources:
                 continue
@@ -160,39 +177,47 @@ class App:
             self._sources[name] = source, group.create_task(collector.run(), name=f"source {name}")
 
     async def _reload(self, group: asyncio.TaskGroup, http: WebHttp, pipeline: Pipeline, service: Service,
-                      channel: TelegramChannel | None, staff: StaffBot | None) -> None:
+                      watch: SurgeWatch, channel: TelegramChannel | None, staff: StaffBot | None) -> None:
         """Take over each new valid setting."""
-        assert self.load is not None
-        watcher = await self._watcher(self.load)
-        if watcher.current.settings != self.setting.settings:   # edited since the program began to start
-            await self._take_over(watcher.current, group, http, pipeline, service, channel, staff)
-        async for setting in watcher.changes():
-            await self._take_over(setting, group, http, pipeline, service, channel, staff)
-
-    async def _watcher(self, load: Callable[[], Setting]) -> Watcher[Setting]:
-        """The watcher, as soon as the files can be read: they may have been broken while the program started."""
-        said = ""
-        while True:
-            try:
-                return await asyncio.to_thread(Watcher, load, _paths, _not_taken_over, WRONG)
-            except WRONG as e:
-                if str(e) != said:
-                    said = str(e)
-                    _not_taken_over(said.splitlines()[0] + "; the old config stays")
-                await asyncio.sleep(2.0)
+        assert self.watcher is not None
+        async for setting in self.watcher.changes():
+            await self._take_over(setting, group, http, pipeline, service, watch, channel, staff)
 
     async def _take_over(self, setting: Setting, group: asyncio.TaskGroup, http: WebHttp, pipeline: Pipeline,
-                         service: Service, channel: TelegramChannel | None, staff: StaffBot | None) -> None:
+                         service: Service, watch: SurgeWatch, channel: TelegramChannel | None,
+                         staff: StaffBot | None) -> None:
         before, self.setting = self.settings, setting
-        service.desk = desk(setting.settings, setting.knowledge)
+        service.desk = setting.desk
         pipeline.judge = Judge(setting.knowledge)
+        if setting.rules is not None:
+            watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
             channel.wording = staff.wording = self._wording(channel.wording.public_url)
-        await self.db.write(_seat_offices, self.settings, setting.knowledge)
+        await self._written(_seat_offices, self.settings, setting.knowledge)
         await self._drive(group, http)
         fixed = [name for name in ("database", "web", "telegram")
                  if getattr(before, name) != getattr(self.settings, name)]
         log.info("config taken over", sources=len(self._sources), **({"needs_restart": fixed} if fixed else {}))
+
+    async def _written(self, function: Callable[Concatenate[Connection, P], None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Write, however long the database refuses: a lock or a full disk must not end what runs."""
+        said = False
+        while True:
+            try:
+                await self.db.write(function, *args, **kwargs)
+            except OperationalError as e:
+                if not said:
+                    log.error("the database refuses to write; the config waits to be taken over",
+                              reason=str(e.orig).splitlines()[0])
+                said = True
+                await asyncio.sleep(2.0)
+            else:
+                return
+
+
+def watched(load: Callable[[], Setting]) -> Watcher[Setting]:
+    """Loads a setting, now and whenever one of its files changes. Raises one of WRONG where it is wrong now."""
+    return Watcher(load, _paths, _not_taken_over, WRONG)
 
 
 def _not_taken_over(reason: str) -> None:
@@ -219,7 +244,7 @@ def _bot_source(settings: Settings) -> Source:
     return made
 
 
-def _sources(settings: Settings) -> list[Source]:
+def polled(settings: Settings) -> list[Source]:
     """The configured sources and, where no source polls for the staff bot, one that does."""
     known = list(settings.sources)
     if settings.telegram is not None and (poller := _bot_source(settings)) not in known:
@@ -236,7 +261,7 @@ def _same(a: Source, b: Source) -> bool:
     return a == b and a.settings == b.settings
 
 
-def _seat_offices(c: Any, settings: Settings, knowledge: Knowledge) -> None:
+def _seat_offices(c: Connection, settings: Settings, knowledge: Knowledge) -> None:
     """The configured offices, known to the database, so that people can be put into them."""
     for office in settings.offices:
         unit = knowledge.registry[office.code]

@@ -9,6 +9,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Connection, delete
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.timezone import ALMATY
 from monitor.store.engine import Database
@@ -23,7 +24,11 @@ def scheduler(db: Database, unaddressed_days: Callable[[], int], clock: Callable
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
 
     async def retention() -> None:
-        await tidy(db, unaddressed_days(), clock)
+        try:
+            await tidy(db, unaddressed_days(), clock)
+        except SQLAlchemyError as e:
+            log.error("the database cannot be used; what has expired is erased an hour later",
+                      reason=str(getattr(e, "orig", None) or e).splitlines()[0])
 
     made.add_job(retention, IntervalTrigger(hours=1, jitter=300, timezone=ALMATY), id="retention",
                  next_run_time=clock() + timedelta(minutes=1))

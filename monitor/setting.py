@@ -10,16 +10,19 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from config.document import ConfigErrors, Unreadable
+from config.document import ConfigErrors, Document, Unreadable
 from config.document import read as read_document
 from config.knowledge import KnowledgeError, load_knowledge
 from config.settings import Settings, Source, load
+from config.surges import load_rules
+from config.workdays import BUNDLED
 from connectors.base import ConnectorSettings
 from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
 from monitor.core.post import Post
 from monitor.pipeline import Pipeline
-from ticketing.desk import desk
+from monitor.surge.rules import Rules
+from ticketing.desk import Desk, desk
 from ticketing.service import Service
 
 WRONG = (ConfigErrors, Unreadable, KnowledgeError)
@@ -37,10 +40,14 @@ class Setting:
 
     settings: Settings | None
     knowledge: Knowledge
+    desk: Desk
+    """What the offices have settled, their calendars read."""
+    rules: Rules | None = None
+    """Of surges; read only where they are watched, so that the line from post to ticket never waits for them."""
 
     def service(self) -> Service:
         """The verbs under this setting."""
-        return Service(desk(self.settings, self.knowledge))
+        return Service(self.desk)
 
 
 def options_of(source: Source) -> ConnectorSettings:
@@ -56,27 +63,37 @@ def models() -> dict[str, type[BaseModel]]:
     return {network: connectors.find(network).Settings for network in connectors.networks()}
 
 
-def read(path: Path | str, *, insist: bool = True) -> Setting:
-    """The config at `path`, checked against the networks and the knowledge that it names. Raises one of WRONG."""
-    knowledge = load_knowledge(knowledge_folder(Path(path)))
-    return Setting(checked(path, knowledge, insist=insist), knowledge)
+def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Setting:
+    """The config at `path`, checked against the networks and the knowledge that it names; with `surges` their rules, too.
+
+    Raises one of WRONG.
+    """
+    document = read_document(Path(path))    # once: it may be a pipe, and an editor may write it meanwhile
+    folder = knowledge_folder(document)
+    knowledge = load_knowledge(folder)
+    rules = load_rules(folder and folder / "surges.yaml") if surges else None
+    settings = checked(document, knowledge, insist=insist)
+    return Setting(settings, knowledge, desk(settings, knowledge, folder / "holidays.yaml" if folder else BUNDLED), rules)
 
 
-def knowledge_folder(path: Path) -> Path | None:
-    """The folder that a config names; None, the bundled one, where it names none. Raises Unreadable."""
-    folder = read_document(path).at(("knowledge",))
-    return path.parent / folder if isinstance(folder, str) else None
+def knowledge_folder(document: Document) -> Path | None:
+    """The folder that a config names; None, the bundled one, where it names none."""
+    folder = document.at(("knowledge",))
+    return document.path.parent / folder if isinstance(folder, str) else None
 
 
-def checked(path: Path | str, knowledge: Knowledge | None, *, insist: bool = True) -> Settings:
-    """The settings of a file, checked against the networks and, where it is known, the knowledge. Raises ConfigErrors."""
+def checked(document: Document, knowledge: Knowledge | None, *, insist: bool = True) -> Settings:
+    """The settings of a document, checked against the networks and, where it is known, the knowledge. Raises ConfigErrors."""
     if knowledge is None:
-        return load(path, models(), insist=insist)
+        return load(document, models(), insist=insist)
     topics = {*knowledge.topics, *(topic.group for topic in knowledge.topics.values())}
-    return load(path, models(), akimats={akimat.code for akimat in knowledge.registry}, topics=topics, insist=insist)
+    return load(document, models(), akimats={akimat.code for akimat in knowledge.registry}, topics=topics, insist=insist)
 
 
 def line(config: str | None, received: Callable[[Post], datetime] | None = None) -> Pipeline:
     """The way from a stored post to a ticket, for commands that need no network."""
-    setting = read(config, insist=False) if config else Setting(None, load_knowledge())
-    return Pipeline(Judge(setting.knowledge), setting.service(), now, received)
+    if config:
+        setting = read(config, insist=False)
+        return Pipeline(Judge(setting.knowledge), setting.service(), now, received)
+    knowledge = load_knowledge()
+    return Pipeline(Judge(knowledge), Service(desk(None, knowledge)), now, received)

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.surges import explain
 from monitor.store.engine import Database
@@ -36,6 +37,16 @@ class SurgeWatch:
         self._observer = Observer(rules)
         self._clock = clock
         self._seen: int | None = None
+        self._fresh: Rules | None = None
+
+    def judge_by(self, rules: Rules) -> None:
+        """From the next look on, judge by these rules: the last days are read again under them."""
+        if rules != self._observer.rules:
+            self._fresh = rules
+
+    def _renew(self) -> None:
+        if self._fresh is not None:
+            self._observer, self._seen, self._fresh = Observer(self._fresh), None, None
 
     def step(self, c: Connection) -> Sequence[Any]:
         """The next judged posts; those of the last days again after a start, since the windows live in memory."""
@@ -76,13 +87,22 @@ class SurgeWatch:
 
     async def run(self, db: Database) -> None:
         """For ever; a failure is said once and tried again, and stops nothing else."""
-        failing = False
+        failing, unwritten = False, list[SurgeVerdict]()
         while True:
+            self._renew()
+            rows: Sequence[Any] = ()
             try:
-                rows = await db.read(self.step)
-                if rows and (said := await asyncio.to_thread(self.observe, rows)):
-                    await db.write(keep, said)
-                failing = False
+                if not unwritten:
+                    rows = await db.read(self.step)
+                    unwritten = await asyncio.to_thread(self.observe, rows)
+                if unwritten:       # kept until it is written: the observer says nothing twice
+                    await db.write(keep, unwritten)
+                failing, unwritten = False, []
+            except SQLAlchemyError as e:
+                if not failing:
+                    log.error("the database cannot be used; surges wait, tickets are not touched by this",
+                              reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                failing, rows = True, ()
             except Exception:
                 if not failing:
                     log.exception("surges cannot be watched; tickets are not touched by this")

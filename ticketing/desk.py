@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from config.settings import ARTICLES, NUMBER_FORMAT, Office, Settings, Terms
-from config.workdays import load_workdays
+from config.workdays import BUNDLED, load_workdays
 from monitor.core.knowledge import Knowledge
-from ticketing.deadlines import Calendar, CountFrom, Term, kazakhstan, with_article
+from ticketing.deadlines import Calendar, CountFrom, Term, with_article
 from ticketing.routing import Rule
 
 
@@ -65,23 +66,27 @@ def handle(account: str) -> str:
     return account.strip().rstrip("/").rsplit("/", 1)[-1].removeprefix("@").casefold()
 
 
-def desk(settings: Settings | None, knowledge: Knowledge) -> Desk:
-    """The desk that a config describes; without one, every akimat registers for itself and the duty officer answers."""
-    fallback = _office_rules("", Office.model_construct(terms=Terms(), count_from="same"), NUMBER_FORMAT, kazakhstan())
+def desk(settings: Settings | None, knowledge: Knowledge, days: Path = BUNDLED) -> Desk:
+    """The desk that a config describes; without one, every akimat registers for itself and the duty officer answers.
+
+    `days` is the calendar file of the knowledge folder. Raises ConfigErrors or Unreadable.
+    """
+    default = Calendar(load_workdays(bundled=days))
+    fallback = _office_rules("", Office.model_construct(terms=Terms(), count_from="same"), NUMBER_FORMAT, default)
     accounts = {handle(name) for name in knowledge.accounts} | {
         handle(name) for akimat in knowledge.registry for name in akimat.accounts}
     if settings is None:
         return Desk(knowledge, None, fallback, (), frozenset(accounts))
     accounts |= {handle(name) for office in settings.offices for name in office.accounts}
-    offices = {o.code: _office_rules(o.code, o, settings.number_format, _calendar(o)) for o in settings.offices}
+    offices = {o.code: _office_rules(o.code, o, settings.number_format, _calendar(o, days)) for o in settings.offices}
     routing = tuple(Rule(r.place, frozenset(r.akimat), frozenset(r.topic), r.department, r.responsible, r.role)
                     for r in settings.routing)
     return Desk(knowledge, offices or None, replace(fallback, number_format=settings.number_format), routing,
                 frozenset(accounts))
 
 
-def _calendar(office: Office) -> Calendar:
-    return Calendar(load_workdays(office.holidays), office.working_time)
+def _calendar(office: Office, days: Path) -> Calendar:
+    return Calendar(load_workdays(office.holidays, bundled=days), office.working_time)
 
 
 def _office_rules(code: str, office: Office, number_format: str, calendar: Calendar) -> OfficeRules:

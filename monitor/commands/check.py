@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from config.document import ConfigErrors, Unreadable
+from config.document import ConfigErrors, Unreadable, read
+from config.knowledge import DEFAULT as KNOWLEDGE
 from config.knowledge import KnowledgeError, load_knowledge
 from config.settings import Settings, Source
+from config.surges import load_rules
 from config.timezone import ALMATY
 from config.workdays import load_workdays
 from connectors.base import secrets_of
 from connectors.errors import SourceError
+from monitor.app import polled
 from monitor.commands import Unusable, warn
 from monitor.commands.source import LONGEST, poll_once
 from monitor.http import WebHttp
@@ -54,15 +57,27 @@ def examined(path: Path, *, insist: bool = True) -> tuple[Settings | None, list[
     errors: list[str] = []
     knowledge = None
     try:
-        knowledge = load_knowledge(knowledge_folder(path))
+        document = read(path)
     except Unreadable as e:
         raise Unusable(str(e)) from e
+    folder = knowledge_folder(document)
+    try:
+        knowledge = load_knowledge(folder)
     except KnowledgeError as e:
         errors.append(str(e))
+    for name, readable in (("surges.yaml", load_rules), ("holidays.yaml", _bundled_days)):
+        try:
+            readable((folder or KNOWLEDGE) / name)
+        except (Unreadable, ConfigErrors) as e:
+            errors += str(e).splitlines()
     try:
-        return checked(path, knowledge, insist=insist), errors
+        return checked(document, knowledge, insist=insist), errors
     except ConfigErrors as e:
         return None, [*errors, *map(str, e.problems)]
+
+
+def _bundled_days(path: Path) -> None:
+    load_workdays(bundled=path)
 
 
 def _calendars(settings: Settings, now: datetime) -> list[str]:
@@ -86,7 +101,7 @@ def _summary(path: str, settings: Settings) -> str:
 
 async def _ask(settings: Settings) -> int:
     """Ask every enabled source once, all at the same time; returns how many failed."""
-    wanted = [source for source in settings.sources if source.enabled]
+    wanted = [source for source in polled(settings) if source.enabled]   # the staff bot's own poller, too
     results = await asyncio.gather(*(_ask_one(source) for source in wanted))
     for source, (fine, said) in zip(wanted, results, strict=True):
         print(f"{source.name}: {said}")  # noqa: T201

@@ -1,36 +1,38 @@
 """The main job on the embedded default: SQLite, bundled posts replayed as if live, staff of two demo offices, the feed.
 
-Without --data the state lies in data/demo and begins anew each time; with --data DIR it is kept and goes on.
---once processes all posts and exits with a summary.
+Without --data the state lies in data/demo (--once: data/demo-once) and begins anew each time; with --data DIR it is kept
+and goes on. --once processes all posts and exits with a summary.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from fcntl import LOCK_EX, LOCK_NB, flock
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy.exc import DBAPIError
 
 from config.surges import load_rules
 from config.timezone import ALMATY
-from monitor.app import App, talk
+from monitor.app import App, talk, watched
 from monitor.commands import Unusable, print_json, warn
 from monitor.commands.run import serve
 from monitor.core.judge import Judge
 from monitor.core.post import Post
 from monitor.core.row import as_post, parse_row
-from monitor.pipeline import BATCH, Pipeline, Step, add
+from monitor.pipeline import BATCH, Pipeline
 from monitor.setting import Setting, now, read
 from monitor.store.engine import Database, UnusableDatabase
 from monitor.store.posts import store_posts
 from monitor.store.schema import upgrade
-from monitor.store.tables import surge
+from monitor.store.tables import surge, verdict
 from monitor.surges import SurgeWatch
 from ticketing import people
 from ticketing.service import Actor, Refused, Service
@@ -38,7 +40,10 @@ from ticketing.store import count_tickets
 from ticketing.tables import absence, office, ticket
 
 BUNDLED = Path(__file__).resolve().parents[2] / "config" / "demo"
-DEFAULT_DATA = Path("data/demo")
+DEFAULT_DATA, ONCE_DATA = Path("data/demo"), Path("data/demo-once")
+LOCK = "lock"
+STATE = ("qulaq.db", "qulaq.db-wal", "qulaq.db-shm", "qulaq.yaml", "posts.jsonl", "history.jsonl")
+"""Files of a demo; without --data they begin anew."""
 HISTORY = 0.6
 """Share of the posts that are there when the page opens; the rest arrive while one looks."""
 
@@ -55,11 +60,25 @@ def run(args: argparse.Namespace) -> int:
     """Seed, then serve or process once."""
     if not 0 <= args.port <= 65535:
         raise Unusable(f"--port {args.port}: a port lies between 0 and 65535")
-    folder = args.data or DEFAULT_DATA
+    folder = args.data or (ONCE_DATA if args.once else DEFAULT_DATA)     # may be asked for while the other one runs
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    except OSError as e:
+        raise Unusable(f"{folder}: the demo cannot keep its state here: {e.strerror or e}") from e
+    with lock:
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)      # another demo's files must not be wiped away under it
+        except OSError as e:
+            raise Unusable(f"{folder}: another demo runs here; stop it, or give this one a folder: --data DIR") from e
+        return _run(args, folder)
+
+
+def _run(args: argparse.Namespace, folder: Path) -> int:
     try:
         if args.data is None:
-            shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
+            for name in STATE:
+                (folder / name).unlink(missing_ok=True)
         db = Database(f"sqlite:///{folder / 'qulaq.db'}")
         upgrade(db)
     except (OSError, UnusableDatabase) as e:
@@ -67,27 +86,38 @@ def run(args: argparse.Namespace) -> int:
     warn(f"State: {folder / 'qulaq.db'}")
     try:
         return _once(db, args.json) if args.once else _live(db, folder, args.port)
+    except DBAPIError as e:
+        raise Unusable(f"{folder / 'qulaq.db'}: the database refused: {str(e.orig).splitlines()[0]}; make room or choose "
+                       "another folder: --data DIR") from e
+    except OSError as e:
+        raise Unusable(f"{folder}: the demo cannot keep its state here: {e.strerror or e}") from e
     finally:
         db.close()
 
 
 def _once(db: Database, as_json: bool) -> int:
     """All posts at once, in their own time."""
-    setting = read(BUNDLED / "qulaq.yaml")
+    setting = read(BUNDLED / "qulaq.yaml", surges=True)
     staff = _people()
     with db.begin() as c:
         _seed(c, staff, now())
     posts = _read(BUNDLED / "posts.jsonl")
-    done = _take_in(db, setting, setting.service(), posts, received=lambda post: post.published_at)
-    SurgeWatch(load_rules(), now).drain(db)
+    _take_in(db, setting, setting.service(), posts, received=lambda post: post.published_at)
+    SurgeWatch(setting.rules or load_rules(), now).drain(db)
     with db.reading() as c:
-        summary = {"posts": done.posts, "addressed": done.addressed, "tickets": count_tickets(c), "triage": done.triage,
-                   "surges": c.execute(select(func.count()).select_from(surge)).scalar_one()}
+        summary = {"posts": _count(c, verdict), "addressed": _count(c, verdict, verdict.c.addressed),
+                   "tickets": count_tickets(c), "triage": _count(c, verdict, verdict.c.state == "triage"),
+                   "surges": _count(c, surge)}
     if as_json:
         print_json(summary)
     else:
         print(", ".join(f"{value} {name}" for name, value in summary.items()))  # noqa: T201
     return 0
+
+
+def _count(c: Connection, table: Table, *where: ColumnElement[bool]) -> int:
+    """Rows in the database, so that a second run on the same folder says the same."""
+    return int(c.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
 
 
 def _live(db: Database, folder: Path, port: int) -> int:
@@ -97,7 +127,8 @@ def _live(db: Database, folder: Path, port: int) -> int:
     if not begun.is_file():
         _shifted(begun)
     config = _config(folder, port)
-    setting = read(config)
+    watcher = watched(lambda: read(config, surges=True))
+    setting = watcher.current
     with db.begin() as c:
         _seed(c, staff, now())
     with db.reading() as c:
@@ -107,32 +138,22 @@ def _live(db: Database, folder: Path, port: int) -> int:
         _take_in(db, setting, service, _read(folder / "history.jsonl"), received=lambda post: post.published_at)
         with db.begin() as c:
             _worked_on(c, service)
-        SurgeWatch(load_rules(), now).drain(db)
+        SurgeWatch(setting.rules or load_rules(), now).drain(db)
     talk()
     accounts = [p for p in staff["people"] if p.get("password")]
-    app = App(db, setting, load=lambda: read(config), notice=_notice(accounts),
+    app = App(db, setting, watcher, notice=_notice(accounts),
               ready=lambda address: _welcome(address, accounts))
     serve(app)
     return 0
 
 
-def _take_in(db: Database, setting: Setting, service: Service, posts: Iterator[Post], received: Any) -> Step:
+def _take_in(db: Database, setting: Setting, service: Service, posts: Iterator[Post], received: Any) -> None:
     pipeline = Pipeline(Judge(setting.knowledge), service, now, received)
-    done = pipeline.drain(db)
-    batch: list[Post] = []
-    for post in posts:
-        batch.append(post)
-        if len(batch) == BATCH:
-            done = add(done, _stored(db, pipeline, batch))
-            batch = []
-    return add(done, _stored(db, pipeline, batch))
-
-
-def _stored(db: Database, pipeline: Pipeline, batch: list[Post]) -> Step:
-    if batch:
+    pipeline.drain(db)          # what an earlier run stored but did not judge
+    while batch := list(islice(posts, BATCH)):
         with db.begin() as c:
             store_posts(c, batch, now())
-    return pipeline.drain(db)
+        pipeline.drain(db)
 
 
 def _read(path: Path) -> Iterator[Post]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from monitor.app import App, talk
+from monitor.app import App, CannotListen, talk, watched
 from monitor.commands import Unusable, first_problem, warn
 from monitor.setting import WRONG, read
 from monitor.store.engine import Database, UnusableDatabase
@@ -25,7 +25,8 @@ def run(args: argparse.Namespace) -> int:
     """Run until stopped."""
     path = Path(args.config)
     try:
-        setting = read(path)
+        watcher = watched(lambda: read(path, surges=True))
+        setting = watcher.current
         assert setting.settings is not None
         db = Database(setting.settings.database)
         upgrade(db)
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         raise Unusable(first_problem(path, e)) from e
     talk()
     try:
-        serve(App(db, setting, load=lambda: read(path), ready=lambda address: warn(f"Qulaq listens: {address}")))
+        serve(App(db, setting, watcher, ready=lambda address: warn(f"Qulaq listens: {address}")))
     finally:
         db.close()
     return 0
@@ -61,11 +62,10 @@ def serve(app: App) -> None:
 
     try:
         asyncio.run(until_stopped())
+    except* CannotListen as group:
+        raise Unusable(str(_leaves(group)[0])) from group
     except* OSError as group:
-        error = next(e for e in _leaves(group) if isinstance(e, OSError))
-        at = app.settings.web
-        taken = f"{at.host}:{at.port} is taken by another program; choose another port"
-        raise Unusable(taken if error.errno in (98, 48) else f"{error.strerror or error}") from error
+        raise Unusable(f"the machine refused: {_leaves(group)[0]}") from group
     except* DBAPIError as group:
         raise Unusable(f"the database refused: {str(_leaves(group)[0]).splitlines()[0]}") from group
 

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         observer = Observer(load_rules())
     except RulesError as e:
-        raise Unusable(str(e)) from e
+        raise Unusable(str(e).splitlines()[0]) from e
     bad = 0
     try:
         with args.input.open("rb") as source, args.out.open("wb") as sink:

@@ -108,13 +108,22 @@ class Database:
         """Call `listener` in the event loop's thread after each committed `write`."""
         self._listeners.append(listener)
 
+    @property
+    def name(self) -> str:
+        """What an operator calls it: the file, or the address without its password."""
+        url = self.engine.url
+        if url.get_backend_name() == "sqlite":
+            return url.database or str(url)
+        return url.set(drivername="postgresql").render_as_string(hide_password=True)
+
     def ping(self) -> None:
         """Raise UnusableDatabase unless the database answers."""
         try:
             with self.reading() as connection:
                 connection.execute(text("SELECT 1"))
         except Exception as e:
-            raise UnusableDatabase(f"{self.engine.url.render_as_string(hide_password=True)}: {_line(e)}") from e
+            hint = "; its folder must exist and let us write" if "unable to open" in str(e) else ""
+            raise UnusableDatabase(f"{self.name}: {_line(e)}{hint}") from e
 
     def close(self) -> None:
         """Wait for running work and give the connections back."""

@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from monitor.store.engine import Database, UnusableDatabase
 
@@ -38,6 +39,13 @@ def upgrade(db: Database) -> tuple[str | None, str]:
     Raises UnusableDatabase where the database cannot be opened or was written by a newer program.
     """
     db.ping()
+    try:
+        return _upgraded(db)
+    except DBAPIError as e:
+        raise UnusableDatabase(f"{db.name}: {str(e.orig).strip().splitlines()[0]}; nothing was changed, try again") from e
+
+
+def _upgraded(db: Database) -> tuple[str | None, str]:
     with db.engine.begin() as c:
         if c.dialect.name == "postgresql":
             c.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -46,7 +54,7 @@ def upgrade(db: Database) -> tuple[str | None, str]:
             return before, before
         known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
         if before is not None and before not in known:
-            raise UnusableDatabase(f"{db.engine.url.render_as_string(hide_password=True)}: written by a newer Qulaq "
+            raise UnusableDatabase(f"{db.name}: written by a newer Qulaq "
                                    f"(revision {before}); install that version")
         command.upgrade(config(c), "head")
         return before, newest()

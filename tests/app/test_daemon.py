@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from monitor.store.engine import Database
-from monitor.store.tables import post, source
+from monitor.store.tables import post, source, verdict
 from ticketing.register import verify
 from ticketing.store import count_tickets
 
@@ -108,6 +111,65 @@ def test_a_config_is_edited_under_it(daemon: Daemon) -> None:
     assert daemon.stop() == 0
 
 
+def test_an_emptied_config_is_no_config(daemon: Daemon) -> None:
+    """A full disk or an editor between two steps; an empty file would be valid and stop every source."""
+    first = daemon.posts("first", request(1))
+    daemon.write(first)
+    daemon.start()
+    daemon.until(lambda: daemon.tickets() == 1)
+    daemon.config.write_text("")
+    daemon.until(lambda: "is empty; the old config stays" in daemon.log.read_text())
+    with daemon.db.reading() as c:
+        assert c.execute(select(source.c.state).where(source.c.name == "first")).scalar_one() == "up"
+    daemon.write(first, daemon.posts("second", request(2)))
+    daemon.until(lambda: daemon.tickets() == 2)
+    assert daemon.stop() == 0
+
+
+def test_knowledge_is_edited_under_it(daemon: Daemon) -> None:
+    """Every file of the folder: names, surge rules and the calendar. A broken one is said and the old one stays."""
+    knowledge = daemon.folder / "knowledge"
+    shutil.copytree(ROOT / "config" / "knowledge", knowledge)
+    daemon.write(daemon.posts("first", request(1)))
+    whole = daemon.config.read_text()
+    daemon.config.write_text(f"knowledge: knowledge\n{whole}")
+    daemon.start()
+    daemon.until(lambda: daemon.tickets() == 1)
+
+    def said(words: str) -> Callable[[], bool]:
+        return lambda: words in daemon.log.read_text()
+
+    for name in ("topics.yaml", "surges.yaml", "holidays.yaml"):
+        file = knowledge / name
+        good = file.read_text()
+        file.write_text(good + "\nbroken: [\n")
+        daemon.until(said(f"{name}:"))
+        file.write_text(good)
+    taken = daemon.log.read_text().count("config taken over")
+    aliases = knowledge / "aliases.yaml"
+    aliases.write_text(aliases.read_text().replace('"551000000": [', '"551000000": [Каланиково, ', 1))
+    daemon.until(lambda: daemon.log.read_text().count("config taken over") > taken)
+    daemon.posts("first", request(1), {**request(2), "text": "Акимат Каланиково! Третий день нет воды, примите меры"})
+    daemon.until(lambda: daemon.tickets() == 2)
+    with daemon.db.reading() as c:
+        assert set(c.execute(select(verdict.c.akimat)).scalars()) == {"551000000"}
+    assert daemon.stop() == 0
+
+
+def test_a_locked_database_stops_neither_a_reload_nor_the_daemon(daemon: Daemon) -> None:
+    first = daemon.posts("first", request(1))
+    daemon.write(first)
+    daemon.start()
+    daemon.until(lambda: daemon.tickets() == 1)
+    with closing(sqlite3.connect(daemon.folder / "q.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        daemon.write(first, daemon.posts("second", request(2)))
+        daemon.until(lambda: "the config waits to be taken over" in daemon.log.read_text(), 60)
+        other.execute("ROLLBACK")
+    daemon.until(lambda: daemon.tickets() == 2, 40)
+    assert daemon.stop() == 0
+
+
 def test_killed_and_started_again_it_goes_on_and_repeats_nothing(daemon: Daemon) -> None:
     daemon.write(daemon.posts("many", *(request(n) for n in range(400))))
     daemon.start()
@@ -150,3 +212,19 @@ def test_it_stops_when_it_is_told_to_however_early(daemon: Daemon) -> None:
         daemon.start()
         time.sleep(wait)
         assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (("{port", "{host: no.such.host.invalid, port"), "no.such.host.invalid:"),
+    (("/q.db", "/no/q.db"), "/no/q.db: unable to open database file; its folder must exist and let us write"),
+    (("/q.db", "/junk.db"), "/junk.db: file is not a database"),
+])
+def test_what_it_cannot_start_with_is_one_line(daemon: Daemon, change: tuple[str, str], said: str) -> None:
+    (daemon.folder / "junk.db").write_bytes(b"no database at all " * 500)
+    daemon.write(daemon.posts("first", request(1)))
+    daemon.config.write_text(daemon.config.read_text().replace(*change))
+    done = subprocess.run([sys.executable, str(ROOT / "run_monitor.py"), "run", "-c", str(daemon.config)],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -123,3 +123,48 @@ def test_a_config_that_is_wrong_from_the_start_is_the_callers_matter(tmp_path: P
     path.write_text("web: 1")
     with pytest.raises(ConfigErrors):
         Watcher(lambda: load(path), lambda _: [path], print)
+
+
+async def test_a_relative_path_is_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read at the start is not read again as if it had changed."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("q.yaml")
+    path.write_text("web: {port: 1}")
+    os.utime(path, (1, 1))
+    loads: list[int] = []
+    stop = asyncio.Event()
+    watcher: Watcher[int] = Watcher(lambda: loads.append(1) or 1, lambda _: [path], print)
+    waiting = asyncio.create_task(anext(watcher.changes(stop)))
+    await asyncio.sleep(2.5)
+    stop.set()
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(waiting, 5)
+    assert loads == [1]
+
+
+async def test_what_is_written_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "q.yaml"
+    path.write_text("1")
+
+    def load() -> str:
+        said = path.read_text()
+        if said == "1":
+            path.write_text("2")
+        return said
+
+    stop = asyncio.Event()
+    watcher: Watcher[str] = Watcher(load, lambda _: [path], print)
+    assert watcher.current == "1"
+    assert await asyncio.wait_for(anext(watcher.changes(stop)), 10) == "2"
+    stop.set()
+
+
+async def test_an_emptied_file_is_not_taken_over(stage: Stage) -> None:
+    waiting = asyncio.create_task(stage.next())
+    await asyncio.sleep(0.2)
+    stage.path.write_text("")
+    await stage.until_said(1)
+    assert stage.said == [f"{stage.path}: is empty; the old config stays"]
+    assert stage.watcher.current.web.port == 1
+    stage.path.write_text("web: {port: 6}")
+    assert (await waiting).web.port == 6

@@ -56,8 +56,8 @@ def errors(loaded: Loaded, text: str, **more: object) -> list[str]:
     ("datbase: x", '1: datbase: unknown option; did you mean "database"?'),
     ("web: {prot: 1}", '1: web.prot: unknown option; did you mean "port"?'),
     ("\n\nweb:\n  port: 70000", '4: web.port: must be less than or equal to 65535 (here: "70000")'),
-    ("web:\n  port: eighty", "2: web.port: must be a valid integer"),
-    ("web: 8080", "1: web: must be a valid dictionary"),
+    ("web:\n  port: eighty", "2: web.port: must be a whole number (here: \"eighty\")"),
+    ("web: 8080", "1: web: must be a mapping (name: value)"),
     ("web: {public_url: qulaq.kz}", "write it like https://qulaq.example.kz"),
     ("database: mysql://x", "1: database: is no database address; use sqlite:///FILE.db or postgresql://"),
     ("number_format: 'ЖТ-{office}-{year}-{seq}'", "ЖТ and ЗТ are the numbers of official appeals"),
@@ -105,6 +105,17 @@ def errors(loaded: Loaded, text: str, **more: object) -> list[str]:
     ("web:\n  port: 1\nweb:\n  port: 2", "3: web: given twice (first in line 1); keep one"),
     ("a: &a [*a]", "contains itself"),
     ("- a", "1: must be a mapping"),
+    ("number_format: '{office}-{year}-{seq:>99999999999}'", "only leading zeros can be asked for, like {seq:06}"),
+    ("number_format: '{office}-{year!r:s}-{seq}'", "only leading zeros can be asked for"),
+    (f"number_format: '{'x' * 60}{{office}}-{{year}}-{{seq}}'", "at most 64"),
+    ("web: {public_url: 'http://[::1'}", "write it like https://qulaq.example.kz"),
+    ("web: {public_url: 'https://a:port'}", "write it like https://qulaq.example.kz"),
+    ("web:\n  host: 1\n  ? [a, b]\n  : 2", "3: web: a key must be a word"),
+    ('web: {host: "\\ud800"}', "1: web.host: cannot be read: half a character"),
+    ("database: {env: A, file: b}", "1: database: says not clearly where the value lies; write {env: NAME} or {file: PATH}"),
+    ("offices:\n - {code: 0551}", '2: offices[0].code: "0551" does not fit'),
+    ("routing:\n - {topic: roads, role: hed}", 'is not one of officer, head, controller, duty; did you mean "head"?'),
+    ("sources:\n - {name: 2026-01-01, network: rss, url: x}", "2: sources[0].name: must be text; put it in quotes"),
     ("web: [", "1: not YAML: "),
     ("web:\n\tport: 1", "2: not YAML: "),
     ("database: 2026-99-99", "database"),
@@ -130,6 +141,14 @@ sources:
     lines = [int(line.split(":")[0]) for line in said]
     assert lines == sorted(lines)
     assert len(said) == 11, said
+
+
+def test_one_mistake_is_one_line(loaded: Loaded) -> None:
+    assert errors(loaded, "web: {port: " + "9" * 5000 + "}")[0].startswith("1: web.port: cannot be read")
+    assert len(errors(loaded, "web: {port: " + "9" * 5000 + "}")) == 1
+    said = errors(loaded, "sources: [{name: a, network: replay, path: p, speed: fast}]", connectors=MODELS)
+    assert len(said) == 1, said
+    assert said[0].startswith("1: sources[0].speed: must be a number")
 
 
 def test_an_error_in_one_source_hides_no_error_in_another(loaded: Loaded) -> None:
@@ -159,6 +178,14 @@ def test_an_errors_file_of_holidays_is_reported_with_its_own_lines(loaded: Loade
     with pytest.raises(ConfigErrors) as e:
         loaded("offices:\n - {code: 551000000, holidays: days.yaml}")
     assert f"{tmp_path}/days.yaml:3: closed[0].dat: unknown option; did you mean \"date\"?" in str(e.value)
+
+
+def test_every_error_of_a_calendar_comes_at_once(loaded: Loaded, tmp_path: Path) -> None:
+    (tmp_path / "days.yaml").write_text("version: x\nclosed:\n - {date: 2026-13-01, name_ru: a}\n - {dat: 2026-01-05}\n"
+                                        "worked:\n - {date: 2026-01-02, intervals: ['9-10']}\n", encoding="utf-8")
+    with pytest.raises(ConfigErrors) as e:
+        loaded("offices:\n - {code: 551000000, holidays: days.yaml}")
+    assert [problem.line for problem in e.value.problems] == [3, 4, 4, 6]
 
 
 # --- what a valid file means
@@ -208,6 +235,25 @@ def test_no_secret_is_ever_shown(loaded: Loaded) -> None:
     assert "s3cret" not in str(said)
     wrong = errors(loaded, "database: {env: DB}", environment={"DB": "mysql://q:s3cret@h/q"})
     assert "s3cret" not in str(wrong)
+
+
+@pytest.mark.parametrize("text", [
+    "telegram: {token: {env: T}, bot: '123456:s3cretS3CRETs3cret'}",
+    "sources: [{name: a, network: rss, url: 'http://u:s3cret@h:x/'}]",
+    "web: {port: {env: T}}",
+    "web: {public_url: {env: T}}",
+    "sources: [{name: a, network: rss, url: 'https://x.kz/', every: {env: T}}]",
+    "offices: [{code: {env: T}}]",
+])
+def test_a_secret_in_the_wrong_place_is_not_repeated(loaded: Loaded, text: str) -> None:
+    said = errors(loaded, text, connectors=MODELS, environment={"T": "s3cret " + "x" * 60})
+    assert "s3cret" not in str(said)
+    assert "***" in str(said)
+
+
+def test_what_is_no_config_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(Unreadable, match="no config"):
+        load("/dev/zero")
 
 
 def test_where_secrets_are_not_insisted_on_they_are_noted(loaded: Loaded) -> None:

@@ -30,6 +30,8 @@ def test_once_registers_at_least_fifty_and_says_so_in_one_line(tmp_path: Path) -
     assert str(tmp_path / "qulaq.db") in done.stderr
     held = subprocess.run([*RUN, "register", "verify", "--db", f"sqlite:///{tmp_path}/qulaq.db"], capture_output=True, text=True)
     assert held.returncode == 0, held.stdout
+    again = subprocess.run([*RUN, "demo", "--once", "--json", "--data", str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert json.loads(again.stdout.splitlines()[-1]) == summary
 
 
 @contextmanager
@@ -70,6 +72,25 @@ def test_the_feed_is_behind_a_sign_in_and_survives_kill_9(tmp_path: Path) -> Non
     assert not re.search("Traceback", said)
     held = subprocess.run([*RUN, "register", "verify", "--db", f"sqlite:///{tmp_path}/qulaq.db"], capture_output=True, text=True)
     assert held.returncode == 0, held.stdout
+
+
+def test_a_second_demo_does_not_wipe_away_the_first(tmp_path: Path) -> None:
+    """Without --data the folder begins anew: it must not do so under a demo that is running."""
+    with running(tmp_path / "data" / "demo") as (_, address):
+        second = subprocess.run([*RUN, "demo", "--port", "0"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert second.returncode == 2
+        assert second.stderr.strip() == "qulaq: data/demo: another demo runs here; stop it, or give this one a folder: --data DIR"
+        once = subprocess.run([*RUN, "demo", "--once", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert once.returncode == 0, once.stderr
+        assert urllib.request.urlopen(f"{address}/login", timeout=5).status == 200
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = subprocess.run([*RUN, "demo", "--once", "--data", str(tmp_path / "file")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"qulaq: {tmp_path}/file: the demo cannot keep its state here: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from monitor.store.engine import Database, UnusableDatabase
 from monitor.store.schema import newest, upgrade
@@ -34,3 +38,15 @@ def test_a_database_of_a_newer_program_is_left_alone(database_url: str) -> None:
             upgrade(db)
     finally:
         db.close()
+
+
+def test_a_database_that_another_program_holds_is_one_line(tmp_path: Path) -> None:
+    db = Database(f"sqlite:///{tmp_path}/q.db")
+    event.listen(db.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=100"))
+    with closing(sqlite3.connect(tmp_path / "q.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UnusableDatabase, match=r"q\.db: database is locked; nothing was changed, try again$"):
+            upgrade(db)
+    upgrade(db)
+    db.close()

@@ -6,7 +6,7 @@ import pytest
 from bot_spec import SPEC, Spec
 from fake_api import BOT, FakeTelegram
 
-from tests.conftest import skip
+from tests.conftest import not_beside
 from ticketing.notify.telegram import StaffBot
 
 
@@ -14,7 +14,7 @@ from ticketing.notify.telegram import StaffBot
 def spec() -> Spec:
     found = Spec.load()
     if found is None:
-        skip(f"the Bot API specification ({SPEC}) is not beside this checkout")
+        not_beside(f"the Bot API specification ({SPEC})")
     assert found is not None
     return found
 
