@@ -333,7 +333,7 @@ class Service:
         return route(self.desk.routing, staff, knowledge.registry.ancestors(akimat), topic, office, knowledge.topics)
 
     def _ticket(self, c: Connection, number: str, actor: Actor, action: str) -> Row[Any]:
-        row = ticket_by_number(c, number)
+        row = ticket_by_number(c, number, lock=True)
         if row is None:
             raise Refused(N_("There is no number %(number)s."), number=number[:40])
         self._entitled(actor, action, row.office)
@@ -385,7 +385,7 @@ class Service:
             if row.akimat != akimat:
                 self.redirect(c, row.number, akimat, actor, now)
             return
-        old = ticket_by_number(c, row.parent)
+        old = ticket_by_number(c, row.parent, lock=True)
         assert old is not None, "a parent is a number of ours"
         self._void(c, row, "undone", actor, now)
         c.execute(update(ticket_post).where(ticket_post.c.ticket_id == row.id).values(ticket_id=old.id, akimat=old.akimat))

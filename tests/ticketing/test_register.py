@@ -101,6 +101,12 @@ TAMPERING = {
         prev_hash="0", hash="0")),
     "drop a ticket": lambda c: c.execute(ticket.delete().where(ticket.c.seq == 2)),
     "close a ticket by hand": lambda c: c.execute(update(ticket).where(ticket.c.seq == 2).values(status="closed")),
+    "change a text": lambda c: c.execute(update(sealed).where(sealed.c.seq == 3).values(text="басқа хабарлама")),
+    "drop a text": lambda c: c.execute(sealed.delete().where(sealed.c.seq == 3)),
+    "write nonsense into the head": lambda c: c.execute(text("UPDATE head SET numbers = 'x'")),
+    "write nonsense into a ticket": lambda c: c.execute(text("UPDATE ticket SET also = '{' WHERE seq = 2")),
+    "give a ticket to somebody": lambda c: c.execute(update(ticket).where(ticket.c.seq == 2).values(department="басқа")),
+    "move a ticket to another office": lambda c: c.execute(update(ticket).where(ticket.c.seq == 2).values(office="101000000")),
     "wind the number back": lambda c: c.execute(update(head).values(numbers={"ӘЖ-2026": 3})),
 }
 
@@ -115,6 +121,19 @@ def test_tampering_is_found(db: Database, how: str) -> None:
         TAMPERING[how](c)
     with db.reading() as c:
         assert verify(c).broken, f"{how} was not found"
+
+
+def test_a_proof_is_of_one_moment(db: Database) -> None:
+    """Verified while the daemon registers on: a head read before and a chain read after must not look like a fraud."""
+    salt = salts()
+    with db.begin() as c:
+        register(c, "551000000", 2, salt)
+    with db.reading() as c:
+        before = c.execute(select(func.count()).select_from(entry)).scalar_one()
+        with db.begin() as other:
+            register(other, "551000000", 2, salt)
+        assert c.execute(select(func.count()).select_from(entry)).scalar_one() == before
+        assert (verify(c).broken, verify(c).tickets) == ((), 2)
 
 
 def test_erasing_a_text_leaves_the_chain_whole_and_nothing_to_guess_from(db: Database) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from scene import ALMATY, NOW, PAVLODAR, SEMEY, TEXT, a_post, feed, said
 from sqlalchemy import select
@@ -173,3 +176,24 @@ def test_a_viewer_changes_nothing(db, service, staff) -> None:
     with pytest.raises(Refused):
         do(db, service.take, 1, None, actor(staff, "semey"))
     assert state(db, 1) == "triage"
+
+
+def test_two_processes_do_not_decide_on_the_same_ticket_at_once(db, service, staff, number) -> None:
+    """`user disable` in one process, Accept pressed in another: the second sees what the first did, and is refused."""
+    came: list[object] = []
+
+    def accept() -> None:
+        try:
+            came.append(do(db, service.accept, number, actor(staff, "bolat")))
+        except Refused as e:
+            came.append(e)
+
+    other = threading.Thread(target=accept)
+    with db.begin() as c:
+        service.redirect(c, number, SEMEY, actor(staff, "aigul"), NOW)
+        other.start()
+        time.sleep(0.3)         # the other has read the ticket by now, if nothing made it wait
+        assert came == []
+    other.join()
+    assert [str(e) for e in came] == [f"{number} was redirected: this is not possible any more."]
+    assert proven(db)
