@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from monitor.commands import Unusable, add_database, open_database, print_json
+from monitor.core.post import clean_text
 from monitor.store.schema import expect_register
 from ticketing.register import verify
 from ticketing.store import entries_of, ticket_by_number
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = verbs.add_parser("show", help="all entries of a ticket")
     show.add_argument("number")
     add_database(show)
-    show.add_argument("--json", action="store_true")
+    show.add_argument("--json", action="store_true", help="one object {number, entries}")
     for verb, text in (("head", "the Merkle root over all heads"), ("export", "all entries as JSONL")):
         one = verbs.add_parser(verb, help=text)
         add_database(one)
@@ -73,13 +74,15 @@ def _verify(c: Connection, args: argparse.Namespace) -> int:
 def _show(c: Connection, args: argparse.Namespace) -> int:
     row = ticket_by_number(c, args.number)
     if row is None:
-        print(f"There is no number {args.number}.")  # noqa: T201
+        print(f"There is no number {clean_text(args.number)}.")  # noqa: T201
         return 1
-    for e in entries_of(c, row.number):
-        if args.json:
-            print_json(dict(e._mapping) | {"details": json.loads(e.details)})
-        else:
-            print(f"{e.office} {e.seq:>6}  {e.at}  {e.actor:<10} {e.action:<16} {e.details}")  # noqa: T201
+    entries = entries_of(c, row.number)
+    if args.json:
+        print_json({"number": row.number,
+                    "entries": [dict(e._mapping) | {"details": json.loads(e.details)} for e in entries]})
+        return 0
+    for e in entries:
+        print(f"{e.office} {e.seq:>6}  {e.at}  {e.actor:<10} {e.action:<16} {e.details}")  # noqa: T201
     return 0
 
 
