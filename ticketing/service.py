@@ -222,13 +222,19 @@ class Service:
         office = self.desk.office_of(akimat)
         if office is None:
             raise Refused(N_("No office here registers for this akimat."))
-        row = ticket_of_post(c, post_id)
+        row = mine = ticket_of_post(c, post_id)
+        if row is None:     # another revision of the post may have a number
+            native = (stored.post.network, stored.post.native_id)
+            known = known_natives(c, [native]).get(native)
+            row = ticket_by_number(c, str(known.number), lock=True) if known else None
         if row is not None and row.status != "void":
             raise Refused(N_("The post is in the register already: %(number)s."), number=row.number)
         key, _ = intake_rules.text_key(stored.post.text)
         if row is not None and row.office == office:
             self._restore(c, row, actor, now, akimat)       # its number was void: the same one goes on
             number = str(row.number)
+            if mine is None:
+                c.execute(insert(ticket_post), [_ticket_post(post_id, row.id, "revision", stored.post, akimat, key)])
         elif row is not None:
             raise Refused(N_("The post has the void number %(number)s of another office: restore that one first."),
                           number=row.number)

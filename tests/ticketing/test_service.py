@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from scene import ALMATY, NOW, PAVLODAR, SEMEY, TEXT, a_post, feed, said
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from test_intake import actions, proven, tickets
 
 from monitor.store.engine import Database
+from monitor.store.retention import expire_texts
 from monitor.store.tables import correction, verdict
 from ticketing.service import Actor, Refused, Service
 from ticketing.store import entries_of, ticket_by_number
@@ -115,6 +117,22 @@ def test_a_triaged_post_taken_by_hand_gets_a_number_and_undo_voids_it(db, servic
     # taken again: the number that was given goes on, the series has no hole and no second number
     assert do(db, service.take, 1, PAVLODAR, actor(staff, "press")) == number
     assert len(tickets(db)) == 1
+    assert proven(db)
+
+
+def test_a_post_whose_edit_has_a_number_is_not_taken_again(db, service, staff) -> None:
+    """The first wording waited in triage, the edit was clear and has a number: one post, one number."""
+    feed(db, service, (a_post("1", "Естай көшесінде шұңқыр бар"), said("triage", PAVLODAR)))
+    assert feed(db, service, (a_post("1", TEXT), said())) == ["ticket"]
+    with pytest.raises(Refused, match="ӘЖ-551-2026-000001"):
+        do(db, service.take, 1, PAVLODAR, actor(staff, "press"))
+    assert len(tickets(db)) == 1
+
+
+def test_a_void_number_whose_post_expired_still_proves(db, service, staff, number) -> None:
+    do(db, service.not_addressed, 1, actor(staff, "head"))
+    with db.begin() as c:
+        assert expire_texts(c, NOW + timedelta(days=1), NOW + timedelta(days=40)) == 1
     assert proven(db)
 
 
