@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, text, update
 from monitor.store.engine import Database
 from ticketing.register import NewEntry, NewNumber, Secret, append, commitment, verify
 from ticketing.tables import entry, head, sealed, ticket
-from ticketing.ticket import number, typed_number
+from ticketing.ticket import number, typed_number, year_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -166,3 +166,14 @@ def test_the_database_itself_refuses_a_second_same_number(db: Database) -> None:
 ])
 def test_numbers_as_people_type_them(typed: str, meant: object) -> None:
     assert typed_number(typed) == meant
+
+
+@pytest.mark.parametrize(("code", "digits"), [
+    ("551000000", "551"), ("550000000", "55"), ("100000000", "10"), ("750000000", "75"), ("551045000", "551045"), ("551045101", "551045101")])
+def test_the_office_in_a_number_has_no_trailing_zeros_but_two_digits(code: str, digits: str) -> None:
+    assert number("ӘЖ", code, 2026, 123) == f"ӘЖ-{digits}-2026-000123"
+
+
+def test_the_year_of_a_number_is_that_of_kazakhstan() -> None:
+    """An office that works at night registers in the new year while UTC is still in the old one."""
+    assert [year_of(datetime(2026, 12, 31, hour, tzinfo=UTC)) for hour in (18, 19)] == [2026, 2027]
