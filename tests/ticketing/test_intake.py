@@ -201,3 +201,13 @@ def test_a_post_whose_text_was_changed_after_registration_is_found(db, service, 
     with db.reading() as c:
         (broken,) = verify(c).broken
     assert (broken.seq, broken.what) == (1, "its text is not the one that was entered")
+
+
+def test_an_entry_says_which_knowledge_decided_and_by_which_rule_it_was_assigned(db, service, staff) -> None:
+    """Invariant 5: years later the register still says why."""
+    feed(db, service, (a_post("1", TEXT), said()))
+    with db.reading() as c:
+        registered, assigned = (json.loads(d) for d in c.execute(select(entry.c.details).order_by(entry.c.seq)).scalars())
+    assert registered["ruleset"] == "test"
+    assert assigned["reason"]["chosen"] == "named"
+    assert assigned["reason"]["person"] == staff["aigul"]
