@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import delete, insert, inspect, select
 
@@ -18,12 +19,14 @@ from bench.posts import rows
 from config.knowledge import load_knowledge
 from config.surges import load_rules
 from monitor.core.judge import Judge
+from monitor.core.post import Post
 from monitor.core.row import as_post, parse_row
+from monitor.core.verdict import Verdict
 from monitor.jobs import tidy
 from monitor.pipeline import Pipeline
 from monitor.store.engine import Database
 from monitor.store.posts import store_posts
-from monitor.store.tables import keep, post, surge
+from monitor.store.tables import keep, post, surge, verdict
 from monitor.surges import SurgeWatch
 from ticketing.desk import desk
 from ticketing.service import Service
@@ -49,7 +52,6 @@ def line(url: str, watched: str) -> list[object]:
     knowledge = load_knowledge()
     pipeline = Pipeline(Judge(knowledge), Service(desk(None, knowledge), lambda: next(salts).to_bytes(16, "big")), lambda: NOW)
     watch = SurgeWatch(load_rules(), lambda: NOW)
-    import msgspec
     posts = [as_post(parse_row(msgspec.json.encode(r)), network="x") for r in rows(300, addressed=0.5)]
     with db.begin() as c:
         c.execute(insert(keep).values(name="author_key", value={"key": "00" * 32, "made_at": NOW.isoformat()}))
@@ -110,11 +112,30 @@ async def test_text_of_nobodys_posts_expires_and_is_not_brought_back(db: Databas
         assert store_posts(c, [talk], NOW).ids == ()
 
 
+def test_a_post_that_the_judge_cannot_read_is_left_to_people_and_the_rest_goes_on(db: Database) -> None:
+    """Invariant 1: a fault in the rules loses no post and stops no other."""
+    knowledge = load_knowledge()
+    judge = Judge(knowledge)
+
+    def faulty(one: Post) -> Verdict:
+        if one.native_id == "2":
+            raise RuntimeError("a rule of ours")
+        return judge(one)
+
+    pipeline = Pipeline(faulty, Service(desk(None, knowledge)), lambda: NOW)
+    ask = "Акимат Павлодара! На улице Естая {} нет воды третий день, примите меры"
+    with db.begin() as c:
+        store_posts(c, [as_post(parse_row(msgspec.json.encode({"id": i, "source": "vk", "text": ask.format(i)}))) for i in (1, 2, 3)], NOW)
+    assert pipeline.drain(db).posts == 3
+    with db.reading() as c:
+        states = c.execute(select(post.c.native_id, verdict.c.state).join(verdict, verdict.c.post_id == post.c.id).order_by(post.c.id))
+        assert states.tuples().all() == [("1", "ticket"), ("2", "triage"), ("3", "ticket")]
+
+
 @pytest.mark.parametrize("text", ["", "👍" * 500, "\u202eAкимат", "a" * 1_000_000, "<script>alert(1)</script>", "=cmd|' /C calc'!A0"])
 def test_no_post_stops_the_line(db: Database, text: str) -> None:
     knowledge = load_knowledge()
     pipeline = Pipeline(Judge(knowledge), Service(desk(None, knowledge)), lambda: NOW)
-    import msgspec
     with db.begin() as c:
         store_posts(c, [as_post(parse_row(msgspec.json.encode({"id": 1, "source": "vk", "text": text})))], NOW)
     assert pipeline.drain(db).posts == 1

@@ -16,7 +16,8 @@ from ticketing.tables import ticket
 
 def hand_back(c: Connection, numbers: Sequence[str], person: int, now: datetime, salt: Callable[[], bytes]) -> int:
     """Give those of `numbers` that are still open and `person`'s to the office's duty officer. Returns how many."""
-    rows = [row for row in c.execute(select(ticket).where(ticket.c.number.in_(numbers)).order_by(ticket.c.id))
+    rows = [row for row in c.execute(select(ticket).where(ticket.c.number.in_(numbers)).order_by(ticket.c.id)
+                                   .with_for_update())
             if row.responsible == person and row.status in rules.OPEN]
     if not rows:
         return 0

@@ -18,9 +18,10 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Text, bindparam, func, insert, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from monitor.store.tables import post
 from ticketing import ticket as rules
 from ticketing.tables import entry, head, sealed, ticket
 
@@ -162,34 +163,38 @@ class Proof:
 
 
 def verify(c: Connection) -> Proof:
-    """Check every chain: intact, gapless, unique, in agreement with `head` and with the tickets."""
-    heads = {r.office: r for r in c.execute(select(head).order_by(head.c.office))}
-    tickets = {r.number: r for r in c.execute(select(
-        ticket.c.number, ticket.c.office, ticket.c.series, ticket.c.year, ticket.c.seq, ticket.c.status, ticket.c.akimat))}
+    """Check every chain: intact, gapless, unique, in agreement with `head` and with the tickets, office by office.
+
+    `c` must see one moment throughout (`Database.reading` does).
+    """
+    heads = {r.office: r for r in c.execute(select(
+        head.c.office, head.c.seq, head.c.hash, type_coerce(head.c.numbers, Text).label("numbers")).order_by(head.c.office))}
     broken: list[Broken] = []
-    seen: dict[str, rules.State] = {}
+    given: set[str] = set()
     offices = entries = 0
     rows = c.execute(select(entry).order_by(entry.c.office, entry.c.seq).execution_options(yield_per=5000))
     for office, chain in _by_office(rows):
         offices += 1
-        count, fault = _verify_chain(office, chain, heads.get(office), seen)
+        states: dict[str, rules.State] = {}
+        commitments: dict[tuple[int, str], str] = {}
+        count, fault = _verify_chain(office, chain, heads.pop(office, None), given, states, commitments)
         entries += count
-        if fault:
-            broken.append(fault)
-    known = {e.office for e in c.execute(select(entry.c.office).distinct())}
-    broken.extend(Broken(o, None, "the head remembers entries, but the chain is gone")
-                  for o, h in heads.items() if o not in known and h.seq)
-    if not broken:
-        broken.extend(_against_tickets(tickets, seen))
-    return Proof(offices, entries, len(tickets), tuple(broken))
+        broken.extend([*_against_texts(c, office, commitments), *_against_tickets(c, office, states)]
+                      if fault is None else [fault])
+    broken.extend(Broken(o, None, "the head remembers entries, but the chain is gone") for o, h in heads.items() if h.seq)
+    orphans = select(ticket.c.office, func.min(ticket.c.number)).where(
+        ticket.c.office.not_in(select(entry.c.office))).group_by(ticket.c.office).order_by(ticket.c.office)
+    broken.extend(Broken(o, None, f"ticket {number} has no entry") for o, number in c.execute(orphans))
+    tickets = c.execute(select(func.count()).select_from(ticket)).scalar_one()
+    return Proof(offices, entries, tickets, tuple(broken))
 
 
 def _by_office(rows: Any) -> Iterator[tuple[str, Iterator[Row[Any]]]]:
     return groupby(rows, key=lambda r: r.office)
 
 
-def _verify_chain(office: str, chain: Iterator[Row[Any]], last: Row[Any] | None,
-                  seen: dict[str, rules.State]) -> tuple[int, Broken | None]:
+def _verify_chain(office: str, chain: Iterator[Row[Any]], last: Row[Any] | None, given: set[str],
+                  states: dict[str, rules.State], commitments: dict[tuple[int, str], str]) -> tuple[int, Broken | None]:
     previous, expected, count = GENESIS, 1, 0
     numbers: dict[str, int] = {}
     for row in chain:
@@ -211,9 +216,14 @@ def _verify_chain(office: str, chain: Iterator[Row[Any]], last: Row[Any] | None,
                 seq = numbers[series] = numbers.get(series, 0) + 1
                 if details["seq"] != seq:
                     return count, Broken(office, row.seq, f"number {row.ticket} is not number {seq} of its series")
-                if row.ticket in seen:
+                if row.ticket in given:
                     return count, Broken(office, row.seq, f"number {row.ticket} is given twice")
-            seen[row.ticket] = _step(seen.get(row.ticket), row.ticket, row.action, details)
+                given.add(row.ticket)
+            states[row.ticket] = rules.step(states.get(row.ticket), row.action, details)
+            if states[row.ticket].number != row.ticket:
+                raise ValueError(f"its details name {states[row.ticket].number}")
+            commitments.update(((row.seq, name), value["sha256"]) for name, value in details.items()
+                               if isinstance(value, dict) and "sha256" in value)
         except (ValueError, KeyError, TypeError) as e:
             return count, Broken(office, row.seq, f"it makes no sense: {e}")
         previous, expected = row.hash, expected + 1
@@ -221,31 +231,91 @@ def _verify_chain(office: str, chain: Iterator[Row[Any]], last: Row[Any] | None,
         return count, Broken(office, None, "the chain has no head")
     if (last.seq, last.hash) != (expected - 1, previous):
         return count, Broken(office, expected, f"the head says {last.seq} entries, the chain has {expected - 1}")
-    if {k: v for k, v in last.numbers.items() if v} != numbers:
+    try:
+        remembered = {k: v for k, v in json.loads(last.numbers).items() if v}
+    except (ValueError, TypeError, AttributeError):
+        remembered = {}
+    if remembered != numbers:
         return count, Broken(office, None, f"the head says the last numbers are {last.numbers}, the chain says {numbers}")
     return count, None
 
 
-def _step(state: rules.State | None, number: str, action: str, details: Mapping[str, Any]) -> rules.State:
-    if state is None:
-        begun = rules.fold([(action, details)])
-        if begun is None or begun.number != number:
-            raise ValueError(f"its details name {details.get('number')}")
-        return begun
-    if not rules.allowed(action, state.status):
-        raise ValueError(f"{action!r} is not allowed on a ticket that is {state.status!r}")
-    return rules.State(number, rules.MOVES[action][1] or state.status, details.get("akimat", state.akimat),
-                       details.get("department", state.department), details.get("responsible", state.responsible))
+_ENTERED = ("topic", "kind", "urgency", "language", "received_at", "registered_at", "due_first", "due_final")
+_CURRENT = ("status", "akimat", "department", "responsible")
 
 
-def _against_tickets(tickets: Mapping[str, Any], seen: Mapping[str, rules.State]) -> Iterator[Broken]:
-    for number, state in seen.items():
-        row = tickets.get(number)
-        if row is None:
-            yield Broken(number, None, "it is in the register, but there is no such ticket")
-        elif (row.status, row.akimat) != (state.status, state.akimat):
-            yield Broken(row.office, None, f"ticket {number} says {row.status}/{row.akimat}, "
-                                           f"its entries say {state.status}/{state.akimat}")
-    for number, row in tickets.items():
-        if number not in seen:
-            yield Broken(row.office, None, f"ticket {number} has no entry")
+def _against_texts(c: Connection, office: str, commitments: Mapping[tuple[int, str], str]) -> Iterator[Broken]:
+    """Every text that an entry commits to, unless it was erased (its salt is gone) or expired with its void ticket."""
+    missing = dict(commitments)
+    for row in c.execute(select(sealed.c.seq, sealed.c.field, sealed.c.salt, post.c.expired_at,
+                                func.coalesce(sealed.c.text, post.c.text).label("text"))
+                         .outerjoin(post, post.c.id == sealed.c.post_id).where(sealed.c.office == office)
+                         .order_by(sealed.c.seq, sealed.c.field)):
+        entered = missing.pop((row.seq, row.field), None)
+        if row.salt is not None and row.expired_at is None and (row.text is None or commitment(bytes(row.salt), row.text) != entered):
+            yield Broken(office, row.seq, f"its {row.field} is not the one that was entered")
+    for seq, name in missing:
+        yield Broken(office, seq, f"its {name} is gone, and not by an erasure")
+
+
+def _against_tickets(c: Connection, office: str, states: Mapping[str, rules.State]) -> Iterator[Broken]:
+    """Every ticket row of an office beside the fold of its entries, column by column."""
+    missing = dict(states)
+    for number, row in _tickets(c, office):
+        state = missing.pop(number, None)
+        if state is None:
+            yield Broken(office, None, f"ticket {number} has no entry")
+            continue
+        if isinstance(row, str):
+            yield Broken(office, None, f"ticket {number} holds what cannot be read: {row}")
+            continue
+        for name, says, entered in _differences(row, state):
+            yield Broken(office, None, f"ticket {row.number} says {name} {says}, its entries say {entered}")
+            break
+    for number in missing:
+        yield Broken(office, None, f"{number} is in the register, but there is no such ticket")
+
+
+def _tickets(c: Connection, office: str) -> Iterator[tuple[str, Row[Any] | str]]:
+    """Number and row of each ticket of an office; where a column holds no date or no JSON, what is wrong with it."""
+    here = ticket.c.office == office
+    try:
+        rows = c.execute(select(ticket).where(here).order_by(ticket.c.id)).all()
+    except ValueError:
+        for number in c.execute(select(ticket.c.number).where(here).order_by(ticket.c.id)).scalars().all():
+            try:
+                yield number, c.execute(select(ticket).where(ticket.c.number == number)).one()
+            except ValueError as e:
+                yield number, str(e)
+        return
+    yield from ((row.number, row) for row in rows)
+
+
+def _differences(row: Row[Any], state: rules.State) -> Iterator[tuple[str, Any, Any]]:
+    """Column, what the ticket says, what its entries say: where they differ."""
+    for name in _CURRENT:
+        if getattr(row, name) != getattr(state, name):
+            yield name, getattr(row, name), getattr(state, name)
+    if state.reason is not None and row.assigned_by != state.reason:
+        yield "assigned_by", row.assigned_by, state.reason
+    entered = state.entered
+    place = {"series": f"{row.series}-{row.year}", "seq": row.seq, "also": row.also, "parent": row.parent}
+    for name, value in place.items():
+        if value != entered.get(name):
+            yield name, value, entered.get(name)
+    for name in _ENTERED:
+        value = getattr(row, name)
+        if name in entered and (value.isoformat() if isinstance(value, datetime) else value) != entered[name]:
+            yield name, value, entered[name]
+    for name in ("due_first", "due_final"):
+        derived = getattr(row, f"{name}_derivation")
+        if name in entered and not _derives(derived, getattr(row, name)):
+            yield f"{name}_derivation", derived, entered[name]
+
+
+def _derives(derivation: Any, at: datetime) -> bool:
+    """Whether the last step of a derivation is this moment."""
+    try:
+        return datetime.fromisoformat(derivation[-1]["at"]) == at
+    except (ValueError, LookupError, TypeError):
+        return False

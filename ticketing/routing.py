@@ -104,8 +104,8 @@ class People:
         return self._by_department[key]
 
     def in_role(self, office: str, role: str) -> list[Person]:
-        """Those of an office in a role."""
-        return [p for p in self.by_id.values() if p.role == role and p.office == office]
+        """Those in a role who work for this office, or for all of them."""
+        return [p for p in self.by_id.values() if p.role == role and p.office in (office, None)]
 
     def least_loaded(self, among: Iterable[Person]) -> Person | None:
         """The present person with the fewest open tickets; of equals the one with the lowest id."""

@@ -225,13 +225,19 @@ class Service:
         office = self.desk.office_of(akimat)
         if office is None:
             raise Refused(N_("No office here registers for this akimat."))
-        row = ticket_of_post(c, post_id)
+        row = mine = ticket_of_post(c, post_id)
+        if row is None:     # another revision of the post may have a number
+            native = (stored.post.network, stored.post.native_id)
+            known = known_natives(c, [native]).get(native)
+            row = ticket_by_number(c, str(known.number), lock=True) if known else None
         if row is not None and row.status != "void":
             raise Refused(N_("The post is in the register already: %(number)s."), number=row.number)
         key, _ = intake_rules.text_key(stored.post.text)
         if row is not None and row.office == office:
             self._restore(c, row, actor, now, akimat)       # its number was void: the same one goes on
             number = str(row.number)
+            if mine is None:
+                c.execute(insert(ticket_post), [_ticket_post(post_id, row.id, "revision", stored.post, akimat, key)])
         elif row is not None:
             raise Refused(N_("The post has the void number %(number)s of another office: restore that one first."),
                           number=row.number)
@@ -336,7 +342,7 @@ class Service:
         return route(self.desk.routing, staff, knowledge.registry.ancestors(akimat), topic, office, knowledge.topics)
 
     def _ticket(self, c: Connection, number: str, actor: Actor, action: str) -> Row[Any]:
-        row = ticket_by_number(c, number)
+        row = ticket_by_number(c, number, lock=True)
         if row is None:
             raise Refused(N_("There is no number %(number)s."), number=number[:40])
         self._entitled(actor, action, row.office)
@@ -388,7 +394,7 @@ class Service:
             if row.akimat != akimat:
                 self.redirect(c, row.number, akimat, actor, now)
             return
-        old = ticket_by_number(c, row.parent)
+        old = ticket_by_number(c, row.parent, lock=True)
         assert old is not None, "a parent is a number of ours"
         self._void(c, row, "undone", actor, now)
         c.execute(update(ticket_post).where(ticket_post.c.ticket_id == row.id).values(ticket_id=old.id, akimat=old.akimat))

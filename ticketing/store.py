@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from monitor.core.post import Post
+from monitor.core.post import Post, clean_text
 from ticketing import ticket as rules
 from ticketing.intake import Known
 from ticketing.tables import absence, account, entry, ticket, ticket_post
@@ -20,9 +20,14 @@ CHUNK = 500
 """Values in one IN list."""
 
 
-def ticket_by_number(c: Connection, number: str) -> Row[Any] | None:
-    """The ticket a person named: its number as printed, or as typed (АЖ, AZH, lower case, digits alone)."""
-    exact = c.execute(select(ticket).where(ticket.c.number == number.strip())).one_or_none()
+def ticket_by_number(c: Connection, number: str, *, lock: bool = False) -> Row[Any] | None:
+    """The ticket a person named: its number as printed, or as typed (АЖ, AZH, lower case, digits alone).
+
+    `lock` keeps other processes from changing it until the transaction ends: for verbs, before they decide.
+    """
+    number = clean_text(number).strip()
+    tickets = select(ticket).with_for_update() if lock else select(ticket)
+    exact = c.execute(tickets.where(ticket.c.number == number)).one_or_none()
     if exact is not None:
         return exact
     typed = rules.typed_number(number)
@@ -31,7 +36,7 @@ def ticket_by_number(c: Connection, number: str) -> Row[Any] | None:
     series, digits, year, seq = typed
     # The digits of the office lost its trailing zeros; 55 may be 550000000 only, 551 only 551000000.
     code = digits.ljust(9, "0")
-    query = select(ticket).where(ticket.c.office == code, ticket.c.year == year, ticket.c.seq == seq)
+    query = tickets.where(ticket.c.office == code, ticket.c.year == year, ticket.c.seq == seq)
     query = query.where(ticket.c.series == (series or rules.SERIES))
     return c.execute(query).one_or_none()
 
@@ -42,9 +47,9 @@ def entries_of(c: Connection, number: str) -> Sequence[Row[Any]]:
 
 
 def ticket_of_post(c: Connection, post_id: int) -> Row[Any] | None:
-    """The ticket that stands on this post."""
+    """The ticket that stands on this post; nobody else changes it until the transaction ends."""
     return c.execute(select(ticket).join(ticket_post, ticket_post.c.ticket_id == ticket.c.id)
-                     .where(ticket_post.c.post_id == post_id)).one_or_none()
+                     .where(ticket_post.c.post_id == post_id).with_for_update(of=ticket)).one_or_none()
 
 
 def by_staff(c: Connection, posts: Iterable[tuple[int, Post]]) -> set[int]:
@@ -64,7 +69,7 @@ def by_staff(c: Connection, posts: Iterable[tuple[int, Post]]) -> set[int]:
 
 
 def known_natives(c: Connection, natives: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Known]:
-    """For each (network, native id) that a ticket stands on, that ticket."""
+    """For each (network, native id) that a ticket stands on, that ticket, locked: what joins it must find it so."""
     wanted: dict[str, list[str]] = {}
     for network, native in natives:
         wanted.setdefault(network, []).append(native)
@@ -79,7 +84,7 @@ def known_natives(c: Connection, natives: Iterable[tuple[str, str]]) -> dict[tup
 
 
 def known_texts(c: Connection, keys: Sequence[bytes]) -> dict[bytes, list[Known]]:
-    """For each text key, the posts with that text that tickets stand on."""
+    """For each text key, the posts with that text that tickets stand on; the tickets are locked."""
     found: dict[bytes, list[Known]] = {}
     for start in range(0, len(keys), CHUNK):
         for row in c.execute(_known().where(ticket_post.c.text_key.in_(keys[start:start + CHUNK]),
@@ -90,7 +95,7 @@ def known_texts(c: Connection, keys: Sequence[bytes]) -> dict[bytes, list[Known]
 
 def _known() -> Any:
     return select(ticket.c.number, ticket.c.status, ticket.c.akimat.label("now_at"), ticket_post).join(
-        ticket, ticket.c.id == ticket_post.c.ticket_id).order_by(ticket_post.c.post_id)
+        ticket, ticket.c.id == ticket_post.c.ticket_id).order_by(ticket_post.c.post_id).with_for_update(of=ticket)
 
 
 def _as_known(row: Row[Any]) -> Known:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
@@ -106,29 +106,36 @@ def year_of(registered_at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the entries of one ticket add up to."""
+    """What the entries of one ticket add up to. `entered` is what its first entry, the registration, says."""
 
     number: str
     status: str
-    akimat: str
+    akimat: str | None
     department: str
     responsible: int | None
+    reason: Mapping[str, Any] | None = None
+    entered: Mapping[str, Any] = field(default_factory=dict)
+
+
+def step(state: State | None, action: str, details: Mapping[str, Any]) -> State:
+    """The state after one more entry; None before the first. Raises ValueError for a forbidden move, KeyError for an
+    unknown action or a registration without a number."""
+    if state is None:
+        if action != "register":
+            raise ValueError(f"the first entry is {action!r}, not 'register'")
+        return State(details["number"], "registered", details.get("akimat"), details.get("department", ""),
+                     details.get("responsible"), entered=details)
+    if not allowed(action, state.status):
+        raise ValueError(f"{action!r} is not allowed on a ticket that is {state.status!r}")
+    known = {"akimat": state.akimat, "department": state.department, "responsible": state.responsible}
+    given = {key: details[key] for key in known if key in details}
+    reason = details.get("reason", state.reason) if "department" in details else state.reason
+    return replace(state, status=MOVES[action][1] or state.status, reason=reason, **(known | given))
 
 
 def fold(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> State | None:
-    """The state after `(action, details)` in their order; None without entries. Raises ValueError for a forbidden move."""
-    state: dict[str, Any] | None = None
+    """The state after `(action, details)` in their order; None without entries. Raises as `step` does."""
+    state: State | None = None
     for action, details in entries:
-        start, leads_to = MOVES[action]
-        if state is None:
-            if action != "register":
-                raise ValueError(f"the first entry is {action!r}, not 'register'")
-            state = {"number": details["number"], "status": "registered", "akimat": None, "department": "", "responsible": None}
-        elif state["status"] not in start:
-            raise ValueError(f"{action!r} is not allowed on a ticket that is {state['status']!r}")
-        if leads_to:
-            state["status"] = leads_to
-        for key in ("akimat", "department", "responsible"):
-            if key in details:
-                state[key] = details[key]
-    return None if state is None else State(**state)
+        state = step(state, action, details)
+    return state

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.engine import Database, UnusableDatabase, reason_of
 from monitor.store.schema import upgrade
 
 
@@ -31,22 +31,22 @@ def open_database(args: argparse.Namespace, *, make: bool = False, migrate: bool
     try:
         db = Database(args.db)
         file = db.engine.url.database
-        if db.engine.url.get_backend_name() == "sqlite":
-            if not file:
-                raise UnusableDatabase(f"{args.db}: names no file; write sqlite:///qulaq.db")
+        if file and db.engine.url.get_backend_name() == "sqlite":
             if not make and not Path(file).is_file():
                 raise UnusableDatabase(f"{file}: there is no such database; check --db")
             if not Path(file).resolve().parent.is_dir():
                 raise UnusableDatabase(f"{file}: its folder does not exist; make it first")
-        db.ping()
-        if migrate:
-            upgrade(db)
     except UnusableDatabase as e:
         raise Unusable(str(e)) from e
     try:
+        db.ping()
+        if migrate:
+            upgrade(db)
         yield db
+    except UnusableDatabase as e:
+        raise Unusable(str(e)) from e
     except DBAPIError as e:
-        raise Unusable(f"{args.db}: the database refused: {str(e.orig).strip().splitlines()[0]}; "
+        raise Unusable(f"{db.name}: the database refused: {reason_of(e)}; "
                        "what was committed before is kept, run the same command again") from e
     finally:
         db.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,7 +23,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     id: int | str
     text: str | None = None
     source: str | None = None
-    author: str | None = None
+    author: str | int | None = None
     author_id: str | int | None = None
     author_created_at: str | None = None
     created_at: str | None = None
@@ -35,26 +37,45 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 
 _decoder = msgspec.json.Decoder(Row)
+_MARK = b"\xef\xbb\xbf"
+"""The byte order mark with which Windows programs begin a UTF-8 file."""
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def parse_row(line: bytes) -> Row:
     """Read one line, or raise BadLine with the reason."""
+    line = line.removeprefix(_MARK)
     try:
-        return _decoder.decode(line)
+        try:
+            return _decoder.decode(line)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            if b"\\u" not in line:
+                raise
+            return _decoder.decode(_without_lone_surrogates(line))
     except msgspec.ValidationError as e:
         raise BadLine(f"{e}; a post needs an `id` and a `text`") from e
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadLine(f"not JSON ({e}); one JSON object a line") from e
 
 
-def parse_time(value: str | None) -> datetime | None:
+def _without_lone_surrogates(line: bytes) -> bytes:
+    """The line with half a surrogate pair replaced: networks cut a text in the middle of an emoji, msgspec refuses it."""
+    try:
+        return _LONE.sub("�", json.dumps(json.loads(line.decode()), ensure_ascii=False)).encode()
+    except json.JSONDecodeError as e:
+        raise msgspec.DecodeError(str(e)) from e
+
+
+def parse_time(value: str | None, field: str = "created_at") -> datetime | None:
     """ISO 8601 with or without offset (then UTC); None for None. Raises BadLine for anything else."""
     if not value:
         return None
     try:
         return as_utc(datetime.fromisoformat(value))
     except (ValueError, OverflowError) as e:
-        raise BadLine(f"created_at: {value[:40]!r} is not a time; write it as 2026-01-14T09:05:17+05:00") from e
+        raise BadLine(f"{field}: {value[:40]!r} is not a time; write it as 2026-01-14T09:05:17+05:00") from e
 
 
 def as_post(row: Row, *, network: str = "", source: str = "", home: str | None = None) -> Post:
@@ -63,7 +84,7 @@ def as_post(row: Row, *, network: str = "", source: str = "", home: str | None =
     return Post(
         network=row.source or network, source=source or row.source or network, native_id=str(row.id),
         text=clean_text(row.text or ""), published_at=parse_time(row.created_at) or UNKNOWN_TIME,
-        url=row.url or "", edited_at=parse_time(row.edited_at), author=Author(author, row.author or ""),
+        url=row.url or "", edited_at=parse_time(row.edited_at, "edited_at"), author=Author(author, str(row.author or "")),
         in_reply_to=None if row.in_reply_to is None else str(row.in_reply_to),
         in_reply_to_account=row.in_reply_to_account, mentions=tuple(row.mentions or ()), links=tuple(row.urls or ()),
         home=row.home or home,

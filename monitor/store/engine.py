@@ -7,6 +7,7 @@ keeps the order of events), a few readers. docs/decisions/0001-synchronous-core.
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,13 +33,15 @@ def engine(url: str | URL, *, readers: int = 4) -> Engine:
     try:
         parsed = make_url(url)
     except Exception as e:
-        raise UnusableDatabase(f"{url}: not a database address; use sqlite:///FILE.db or postgresql://…") from e
+        raise UnusableDatabase(f"{shown(url)}: not a database address; use sqlite:///FILE.db or postgresql://…") from e
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=readers + 2, max_overflow=8,
                              pool_pre_ping=True)
     if parsed.get_backend_name() != "sqlite":
         raise UnusableDatabase(f"{parsed.get_backend_name()}: Qulaq keeps its data in SQLite or PostgreSQL; "
                                "use sqlite:///FILE.db or postgresql://…")
+    if parsed.database in (None, "", ":memory:"):
+        raise UnusableDatabase(f"{url}: names no file, so nothing would be kept; write sqlite:///qulaq.db")
     made = create_engine(parsed.set(drivername="sqlite+pysqlite"), pool_size=readers + 2, max_overflow=8,
                          connect_args={"timeout": 30, "check_same_thread": False})
 
@@ -66,7 +69,9 @@ class Database:
 
     def __init__(self, url: str | URL, *, readers: int = 4) -> None:
         self.engine = engine(url, readers=readers)
-        self._reading = self.engine.execution_options(qulaq_read=True)
+        # A page, a proof and a published head are of one moment: SQLite gives that by itself, PostgreSQL on demand.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if self.engine.dialect.name == "postgresql" else {}
+        self._reading = self.engine.execution_options(qulaq_read=True, **snapshot)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._listeners: list[Callable[[], None]] = []
@@ -114,7 +119,7 @@ class Database:
         url = self.engine.url
         if url.get_backend_name() == "sqlite":
             return url.database or str(url)
-        return url.set(drivername="postgresql").render_as_string(hide_password=True)
+        return shown(url.set(drivername=url.get_backend_name()))
 
     def ping(self) -> None:
         """Raise UnusableDatabase unless the database answers."""
@@ -122,8 +127,9 @@ class Database:
             with self.reading() as connection:
                 connection.execute(text("SELECT 1"))
         except Exception as e:
-            hint = "; its folder must exist and let us write" if "unable to open" in str(e) else ""
-            raise UnusableDatabase(f"{self.name}: {_line(e)}{hint}") from e
+            why = reason_of(e)
+            mend = "its folder must exist and let us write" if "unable to open" in why else "check the address and who may read and write there"
+            raise UnusableDatabase(f"{self.name}: {why}; {mend}") from e
 
     def close(self) -> None:
         """Wait for running work and give the connections back."""
@@ -132,5 +138,11 @@ class Database:
         self.engine.dispose()
 
 
-def _line(error: BaseException) -> str:
+def shown(url: str | URL) -> str:
+    """An address for a message or a log: without the password, whether or not it can be read as an address."""
+    return re.sub(r"(://[^:@]*):.*@", r"\1:***@", url) if isinstance(url, str) else url.render_as_string(hide_password=True)
+
+
+def reason_of(error: BaseException) -> str:
+    """What the database's driver says is wrong, as one line."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

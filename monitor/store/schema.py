@@ -8,10 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.tables import metadata
 
 _LOCK = 5513377
 """Any number of our own: two processes that start together on PostgreSQL migrate one after the other."""
@@ -36,7 +37,7 @@ def newest() -> str:
 def upgrade(db: Database) -> tuple[str | None, str]:
     """Bring `db` to the newest revision; returns (before, after).
 
-    Raises UnusableDatabase where the database cannot be opened or was written by a newer program.
+    Raises UnusableDatabase where the database cannot be opened, is another program's or was written by a newer Qulaq.
     """
     db.ping()
     try:
@@ -54,7 +55,23 @@ def _upgraded(db: Database) -> tuple[str | None, str]:
             return before, before
         known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
         if before is not None and before not in known:
-            raise UnusableDatabase(f"{db.name}: written by a newer Qulaq "
-                                   f"(revision {before}); install that version")
+            raise UnusableDatabase(f"{db.name}: written by a newer Qulaq (revision {before}); install that version")
+        if before is None and (there := _foreign_tables(c)):
+            raise UnusableDatabase(f"{db.name}: holds the tables of another program ({', '.join(there[:3])}…); "
+                                   "give Qulaq a database of its own")
         command.upgrade(config(c), "head")
         return before, newest()
+
+
+def expect_register(db: Database) -> None:
+    """Raise UnusableDatabase unless `db` holds a register: to read one, no table is made where there is none."""
+    db.ping()
+    with db.reading() as c:
+        if not {"entry", "head", "ticket"} <= set(inspect(c).get_table_names()):
+            raise UnusableDatabase(f"{db.name}: there is no register in it; check --db")
+
+
+def _foreign_tables(c: Connection) -> list[str]:
+    """Tables that were here before us. A PostgreSQL database may be shared as long as no name is taken twice."""
+    there = sorted(inspect(c).get_table_names())
+    return there if c.dialect.name == "sqlite" else [name for name in there if name in metadata.tables]

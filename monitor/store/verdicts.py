@@ -32,6 +32,8 @@ def claim(c: Connection, ids: Sequence[int]) -> set[int]:
     """Take posts off the queue; returns those that nobody else has taken."""
     if not ids:
         return set()
+    # In the order of ids, so that two processes that took overlapping batches wait for each other instead of deadlocking.
+    c.execute(select(unjudged.c.post_id).where(unjudged.c.post_id.in_(ids)).order_by(unjudged.c.post_id).with_for_update())
     return set(c.execute(delete(unjudged).where(unjudged.c.post_id.in_(ids)).returning(unjudged.c.post_id)).scalars())
 
 

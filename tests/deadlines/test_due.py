@@ -75,7 +75,8 @@ def test_received_later_is_never_due_earlier(received: datetime, minutes: int, t
 def test_it_is_never_due_outside_working_time(received: datetime, term: str, count_from: str) -> None:
     at = due(received, Term.parse(term), kazakhstan(), count_from).at.astimezone(ZONE)
     assert inside(at - timedelta(minutes=1)), "the minute before it is working time"
-    assert at > received
+    # of calendar days the day of receipt is the first, whatever the hour: a term of one ends with that day's working time
+    assert at > received or ((term, count_from) == ("1cd", "same") and at.date() == received.date())
 
 
 @given(MOMENTS, st.integers(1, 60), st.integers(1, 60))

@@ -139,3 +139,10 @@ def test_the_reason_holds_ids_and_codes_no_names() -> None:
     staff = people(person(1, "a.serikova"), absences=[away(1)])
     reason = assigned([Rule("r", department="utilities", responsible="a.serikova")], staff).reason
     assert "serikova" not in json.dumps(reason)
+
+
+def test_a_role_is_also_held_by_those_who_work_for_all_offices() -> None:
+    """A controller needs no office; a rule that names the role must still find the person."""
+    staff = people(person(1, "other", role="controller", office=OBLAST), person(2, "all", role="controller", office=None))
+    got = assigned([Rule("r", role="controller")], staff)
+    assert (got.responsible, got.reason["chosen"]) == (2, "role")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -59,16 +60,39 @@ def test_bad_lines_are_named_and_skipped(tmp_path: Path) -> None:
         assert f"in.jsonl:{number}: " in done.stderr
 
 
+def test_lines_as_other_programs_write_them_are_read(tmp_path: Path) -> None:
+    """A byte order mark and CRLF (Windows), a text cut in the middle of an emoji, an author who is a number."""
+    file = tmp_path / "in.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"id": 1, "text": "a"}\r\n{"id": 2, "text": "\\ud83d\\ude00 b \\ud83d"}\r\n'
+                     b'{"id": 123456789012345678901, "author": 5, "text": "c"}\n')
+    done = command("ingest", str(file), "--db", f"sqlite:///{tmp_path}/q.db", "--json")
+    assert (done.returncode, done.stderr, summary(done)["new"]) == (0, "", 3)
+    done = command("judge", str(file), "--out", str(tmp_path / "out.jsonl"))
+    assert (done.returncode, done.stderr) == (0, "")
+    written = [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert written == [1, 2, 123456789012345678901]
+
+
 @pytest.mark.parametrize(("words", "says"), [
     (("ingest", "/nowhere/in.jsonl", "--db", "sqlite:///{tmp}/q.db"), "cannot be read"),
     (("ingest", "{tmp}/in.jsonl", "--db", "mysql://x"), "SQLite or PostgreSQL"),
     (("ingest", "{tmp}/in.jsonl", "--db", "sqlite:////nowhere/q.db"), "folder does not exist"),
     (("ingest", "{tmp}/in.jsonl", "--db", "sqlite:///{tmp}/q.db", "-c", "{tmp}/none.yaml"), "none.yaml"),
+    (("ingest", "{tmp}/in.jsonl", "--db", "sqlite://"), "names no file"),
+    (("ingest", "{tmp}/in.jsonl", "--db", "sqlite:///{tmp}"), "unable to open"),
+    (("ingest", "{tmp}/in.jsonl", "--db", "sqlite:///{tmp}/foreign.db"), "another program"),
     (("register", "verify", "--db", "sqlite:///{tmp}/none.db"), "no such database"),
+    (("register", "verify", "--db", "sqlite:///{tmp}/empty.db"), "no register in it"),
+    (("register", "export", "--out", "{tmp}/x", "--db", "sqlite:///{tmp}/empty.db"), "no register in it"),
+    (("register", "verify", "--db", "sqlite:///{tmp}/foreign.db"), "no register in it"),
     (("ingest",), "required"), (("nonsense",), "invalid choice"),
 ])
 def test_what_cannot_be_used_is_one_line_and_exit_2(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
     (tmp_path / "in.jsonl").write_text('{"id": 1, "text": "a"}\n')
+    (tmp_path / "empty.db").touch()
+    with sqlite3.connect(tmp_path / "foreign.db") as foreign:
+        foreign.execute("CREATE TABLE entry (id)")
+    foreign.close()
     done = command(*(w.format(tmp=tmp_path) for w in words))
     assert done.returncode == 2
     assert says in done.stderr

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 
 from monitor.store.engine import Database, UnusableDatabase
 from monitor.store.schema import newest, upgrade
@@ -50,3 +51,47 @@ def test_a_database_that_another_program_holds_is_one_line(tmp_path: Path) -> No
             upgrade(db)
     upgrade(db)
     db.close()
+
+
+def test_a_database_of_another_program_is_left_alone(database_url: str) -> None:
+    db = Database(database_url)
+    try:
+        with db.begin() as c:
+            c.execute(text("CREATE TABLE post (title text)"))
+        with pytest.raises(UnusableDatabase, match="another program .post.*a database of its own"):
+            upgrade(db)
+        with db.reading() as c:
+            assert inspect(c).get_table_names() == ["post"]
+    finally:
+        db.close()
+
+
+def test_two_programs_that_start_together_migrate_once(database_url: str) -> None:
+    came: list[object] = []
+    both = threading.Barrier(2)
+
+    def start() -> None:
+        db = Database(database_url)
+        try:
+            both.wait()
+            came.append(upgrade(db))
+        except BaseException as e:
+            came.append(e)
+        finally:
+            db.close()
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came, key=str) == [(newest(), newest()), (None, newest())]
+
+
+@pytest.mark.parametrize(("url", "shown"), [
+    ("postgresql://qulaq:geheim@127.0.0.1:1/q", "qulaq:***@"), ("postgresql://qulaq:ge/h@eim@127.0.0.1:port/q", "qulaq:***@")])
+def test_no_message_shows_a_password(url: str, shown: str) -> None:
+    with pytest.raises(UnusableDatabase, match="postgresql://") as refused:
+        Database(url).ping()
+    assert shown in str(refused.value)
+    assert "eim" not in str(refused.value)

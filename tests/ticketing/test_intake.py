@@ -6,10 +6,12 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from scene import ALMATY, NOW, PAVLODAR, SEMEY, TEXT, a_post, feed, said
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from monitor.store.engine import Database
+from monitor.store.tables import post as post_table
 from ticketing.register import verify
 from ticketing.service import Service
 from ticketing.tables import delivery, entry, ticket, ticket_post
@@ -169,3 +171,43 @@ def test_the_office_s_own_posts_never_become_tickets(db, service, staff) -> None
 def test_what_is_uncertain_waits_for_people(db, service, staff) -> None:
     assert feed(db, service, (a_post("1", TEXT), said("triage", None, candidates=(PAVLODAR, SEMEY)))) == ["triage"]
     assert tickets(db) == []
+
+
+FORGERIES = {
+    "topic": "heat", "kind": "proposal", "urgency": "urgent", "language": "ru", "akimat": SEMEY, "department": "басқа",
+    "responsible": None, "assigned_by": {"rule": "forged"}, "received_at": NOW - timedelta(days=9), "also": [SEMEY],
+    "registered_at": NOW - timedelta(days=9), "due_first": NOW + timedelta(days=90), "due_final": NOW + timedelta(days=90),
+    "due_first_derivation": [], "due_final_derivation": [{"step": "due", "at": "2027-01-01T00:00:00+05:00"}],
+    "parent": "ӘЖ-551-2026-000007", "series": "ҚБ", "year": 2025, "seq": 9,
+}
+
+
+@pytest.mark.parametrize("column", FORGERIES)
+def test_a_ticket_that_says_other_than_its_entries_is_found(db, service, staff, column) -> None:
+    """The row is what people see: a due date moved by hand must not pass because the chain is whole."""
+    feed(db, service, (a_post("1", TEXT), said()), (a_post("2", TEXT + " Тағы бір рет."), said()))
+    assert proven(db)
+    with db.begin() as c:
+        c.execute(update(ticket).where(ticket.c.seq == 2).values({column: FORGERIES[column]}))
+    with db.reading() as c:
+        (broken,) = verify(c).broken
+    assert "ӘЖ-551-2026-000002" in broken.what
+
+
+def test_a_post_whose_text_was_changed_after_registration_is_found(db, service, staff) -> None:
+    feed(db, service, (a_post("1", TEXT), said()))
+    with db.begin() as c:
+        c.execute(update(post_table).values(text="Бәрі жақсы, рақмет!"))
+    with db.reading() as c:
+        (broken,) = verify(c).broken
+    assert (broken.seq, broken.what) == (1, "its text is not the one that was entered")
+
+
+def test_an_entry_says_which_knowledge_decided_and_by_which_rule_it_was_assigned(db, service, staff) -> None:
+    """Invariant 5: years later the register still says why."""
+    feed(db, service, (a_post("1", TEXT), said()))
+    with db.reading() as c:
+        registered, assigned = (json.loads(d) for d in c.execute(select(entry.c.details).order_by(entry.c.seq)).scalars())
+    assert registered["ruleset"] == "test"
+    assert assigned["reason"]["chosen"] == "named"
+    assert assigned["reason"]["person"] == staff["aigul"]

@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, text, update
 from monitor.store.engine import Database
 from ticketing.register import NewEntry, NewNumber, Secret, append, commitment, verify
 from ticketing.tables import entry, head, sealed, ticket
-from ticketing.ticket import number, typed_number
+from ticketing.ticket import number, typed_number, year_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -101,6 +101,12 @@ TAMPERING = {
         prev_hash="0", hash="0")),
     "drop a ticket": lambda c: c.execute(ticket.delete().where(ticket.c.seq == 2)),
     "close a ticket by hand": lambda c: c.execute(update(ticket).where(ticket.c.seq == 2).values(status="closed")),
+    "change a text": lambda c: c.execute(update(sealed).where(sealed.c.seq == 3).values(text="басқа хабарлама")),
+    "drop a text": lambda c: c.execute(sealed.delete().where(sealed.c.seq == 3)),
+    "write nonsense into the head": lambda c: c.execute(text("UPDATE head SET numbers = 'x'")),
+    "write nonsense into a ticket": lambda c: c.execute(text("UPDATE ticket SET also = '{' WHERE seq = 2")),
+    "give a ticket to somebody": lambda c: c.execute(update(ticket).where(ticket.c.seq == 2).values(department="басқа")),
+    "move a ticket to another office": lambda c: c.execute(update(ticket).where(ticket.c.seq == 2).values(office="101000000")),
     "wind the number back": lambda c: c.execute(update(head).values(numbers={"ӘЖ-2026": 3})),
 }
 
@@ -115,6 +121,19 @@ def test_tampering_is_found(db: Database, how: str) -> None:
         TAMPERING[how](c)
     with db.reading() as c:
         assert verify(c).broken, f"{how} was not found"
+
+
+def test_a_proof_is_of_one_moment(db: Database) -> None:
+    """Verified while the daemon registers on: a head read before and a chain read after must not look like a fraud."""
+    salt = salts()
+    with db.begin() as c:
+        register(c, "551000000", 2, salt)
+    with db.reading() as c:
+        before = c.execute(select(func.count()).select_from(entry)).scalar_one()
+        with db.begin() as other:
+            register(other, "551000000", 2, salt)
+        assert c.execute(select(func.count()).select_from(entry)).scalar_one() == before
+        assert (verify(c).broken, verify(c).tickets) == ((), 2)
 
 
 def test_erasing_a_text_leaves_the_chain_whole_and_nothing_to_guess_from(db: Database) -> None:
@@ -147,3 +166,14 @@ def test_the_database_itself_refuses_a_second_same_number(db: Database) -> None:
 ])
 def test_numbers_as_people_type_them(typed: str, meant: object) -> None:
     assert typed_number(typed) == meant
+
+
+@pytest.mark.parametrize(("code", "digits"), [
+    ("551000000", "551"), ("550000000", "55"), ("100000000", "10"), ("750000000", "75"), ("551045000", "551045"), ("551045101", "551045101")])
+def test_the_office_in_a_number_has_no_trailing_zeros_but_two_digits(code: str, digits: str) -> None:
+    assert number("ӘЖ", code, 2026, 123) == f"ӘЖ-{digits}-2026-000123"
+
+
+def test_the_year_of_a_number_is_that_of_kazakhstan() -> None:
+    """An office that works at night registers in the new year while UTC is still in the old one."""
+    assert [year_of(datetime(2026, 12, 31, hour, tzinfo=UTC)) for hour in (18, 19)] == [2026, 2027]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from datetime import timedelta
+
 import pytest
 from scene import ALMATY, NOW, PAVLODAR, SEMEY, TEXT, a_post, feed, said
 from sqlalchemy import select
 from test_intake import actions, proven, tickets
 
 from monitor.store.engine import Database
+from monitor.store.retention import expire_texts
 from monitor.store.tables import correction, verdict
 from ticketing.service import Actor, Refused, Service
 from ticketing.store import entries_of, ticket_by_number
@@ -115,6 +120,22 @@ def test_a_triaged_post_taken_by_hand_gets_a_number_and_undo_voids_it(db, servic
     assert proven(db)
 
 
+def test_a_post_whose_edit_has_a_number_is_not_taken_again(db, service, staff) -> None:
+    """The first wording waited in triage, the edit was clear and has a number: one post, one number."""
+    feed(db, service, (a_post("1", "Естай көшесінде шұңқыр бар"), said("triage", PAVLODAR)))
+    assert feed(db, service, (a_post("1", TEXT), said())) == ["ticket"]
+    with pytest.raises(Refused, match="ӘЖ-551-2026-000001"):
+        do(db, service.take, 1, PAVLODAR, actor(staff, "press"))
+    assert len(tickets(db)) == 1
+
+
+def test_a_void_number_whose_post_expired_still_proves(db, service, staff, number) -> None:
+    do(db, service.not_addressed, 1, actor(staff, "head"))
+    with db.begin() as c:
+        assert expire_texts(c, NOW + timedelta(days=1), NOW + timedelta(days=40)) == 1
+    assert proven(db)
+
+
 def test_not_addressed_and_undo(db, service, staff) -> None:
     feed(db, service, (a_post("1", TEXT), said("triage", PAVLODAR)))
     made = do(db, service.not_addressed, 1, actor(staff, "press"))
@@ -173,3 +194,24 @@ def test_a_viewer_changes_nothing(db, service, staff) -> None:
     with pytest.raises(Refused):
         do(db, service.take, 1, None, actor(staff, "semey"))
     assert state(db, 1) == "triage"
+
+
+def test_two_processes_do_not_decide_on_the_same_ticket_at_once(db, service, staff, number) -> None:
+    """`user disable` in one process, Accept pressed in another: the second sees what the first did, and is refused."""
+    came: list[object] = []
+
+    def accept() -> None:
+        try:
+            came.append(do(db, service.accept, number, actor(staff, "bolat")))
+        except Refused as e:
+            came.append(e)
+
+    other = threading.Thread(target=accept)
+    with db.begin() as c:
+        service.redirect(c, number, SEMEY, actor(staff, "aigul"), NOW)
+        other.start()
+        time.sleep(0.3)         # the other has read the ticket by now, if nothing made it wait
+        assert came == []
+    other.join()
+    assert [str(e) for e in came] == [f"{number} was redirected: this is not possible any more."]
+    assert proven(db)
