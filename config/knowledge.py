@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import get_args
 
 import langdetect
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
-from monitor.core.classify import STRONG, SURE, WEAK, KindCue, SubjectLexicon, TopicWord, UrgencyCue
+from monitor.core.classify import STRONG, SURE, WEAK, KindCue, SubjectLexicon, SubjectModels, TopicWord, UrgencyCue
 from monitor.core.knowledge import (
     AddressModel,
     Body,
@@ -27,8 +29,10 @@ from monitor.core.knowledge import (
 )
 from monitor.core.language import LanguageModel
 from monitor.core.lexicon import BadPattern, Lexicon, one_word, spelt
+from monitor.core.location import PlaceReader
 from monitor.core.registry import LEVELS, Akimat, Name, Registry
 from monitor.core.verdict import Kind
+from monitor.core.words import WordModel, with_labels
 
 DEFAULT = Path(__file__).parent / "knowledge"
 _SHIPPED = ("ru", "en", "tr", "uk", "bg", "mk", "de", "fr", "es", "it", "id", "so", "fi")
@@ -47,17 +51,22 @@ class Source:
         self.folder = folder
         self._hash = blake2b(digest_size=8)
 
-    def text(self, name: str) -> str:
-        """The contents of a file."""
+    def data(self, name: str) -> bytes:
+        """The bytes of a file."""
         path = self.folder / name
         try:
             data = path.read_bytes()
-            self._hash.update(name.encode() + b"\x00" + data)
-            return data.decode("utf-8")
         except OSError as e:
             raise KnowledgeError(f"{path}:1: cannot be read ({e.strerror}); restore the file or drop the folder from the config") from e
+        self._hash.update(name.encode() + b"\x00" + data)
+        return data
+
+    def text(self, name: str) -> str:
+        """The contents of a text file."""
+        try:
+            return self.data(name).decode("utf-8")
         except UnicodeDecodeError as e:
-            raise KnowledgeError(f"{path}:1: not UTF-8 at byte {e.start}; save it as UTF-8") from e
+            raise KnowledgeError(f"{self.folder / name}:1: not UTF-8 at byte {e.start}; save it as UTF-8") from e
 
     def rows(self, name: str, fields: int) -> Iterator[tuple[int, list[str]]]:
         """Numbered rows of a tab-separated file."""
@@ -177,10 +186,71 @@ def load_knowledge(folder: Path | None = None) -> Knowledge:
     subject = _subject(source, words)
     return Knowledge(
         registry=registry, address=address.ready(), subject=subject,
+        subject_models=SubjectModels(with_labels(_words(source, "topic"), tuple(topics), "topic:"), _words(source, "kind"),
+                                     _words(source, "urgency")),
         model=AddressModel(model.need("bias").number(), {k: v.number() for k, v in model.need("weights").items()},
+                           _words(source, "address"),
                            model.need("register").number(), model.need("triage").number(),
                            {k: v.number() for k, v in prior.items()} if prior else {}),
-        language=_language(source), topics=topics, ruleset=source.ruleset)
+        language=_language(source), places=_places(source), topics=topics, ruleset=source.ruleset)
+
+
+def _words(source: Source, name: str) -> WordModel:
+    """A table of tools/fit_words.py: labels and biases in the first row; then signs with their idf and weights in hundredths,
+    and marks of the word lists, whose idf is "-"."""
+    file = f"words/{name}.tsv"
+    labels: tuple[str, ...] = ()
+    bias = np.zeros(0, np.float32)
+    index: dict[str, int] = {}
+    idf: list[float] = []
+    rows: list[NDArray[np.float32]] = []
+    lists: dict[str, NDArray[np.float32]] = {}
+    for number, (sign, weight, numbers) in source.rows(file, 3):
+        try:
+            if not labels:
+                labels, bias = tuple(weight.split()), _hundredths(numbers)
+                continue
+            row = _hundredths(numbers)
+            if len(row) != len(labels):
+                raise ValueError(f"{len(row)} weights for {len(labels)} labels")
+            if weight == "-":
+                lists[sign] = row
+            else:
+                index[sign] = len(rows)
+                idf.append(float(weight))
+                rows.append(row)
+        except ValueError as e:
+            raise KnowledgeError(f"{source.folder / file}:{number}: {e}; make the file anew with tools/fit_words.py") from e
+    if not rows:
+        raise KnowledgeError(f"{source.folder / file}:1: no sign in it; make the file anew with tools/fit_words.py")
+    return WordModel(labels, bias, index, np.array(idf, np.float32), np.stack(rows), lists)
+
+
+def _hundredths(numbers: str) -> NDArray[np.float32]:
+    return (np.array(numbers.split(), np.float32) / 100).astype(np.float32)
+
+
+def _places(source: Source) -> PlaceReader:
+    try:
+        return PlaceReader(unsealed(source.data("places.crfsuite")))
+    except ValueError as e:
+        raise KnowledgeError(f"{source.folder / 'places.crfsuite'}:1: {e}; restore it or make it anew with tools/fit_places.py") from e
+
+
+_SEAL = 16
+
+
+def sealed(model: bytes) -> bytes:
+    """A binary model with its digest behind it: CRFsuite reads a damaged one into a crash of the whole process."""
+    return model + blake2b(model, digest_size=_SEAL).digest()
+
+
+def unsealed(data: bytes) -> bytes:
+    """The model of a file that `sealed` made. Raises ValueError where it is damaged."""
+    model, seal = data[:-_SEAL], data[-_SEAL:]
+    if blake2b(model, digest_size=_SEAL).digest() != seal:
+        raise ValueError("the file is damaged (its digest differs)")
+    return model
 
 
 def _language(source: Source) -> LanguageModel:

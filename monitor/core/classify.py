@@ -1,15 +1,22 @@
-"""What an addressed post is about, what kind of post it is, and whether it is urgent; with reasons."""
+"""What an addressed post is about, what kind of post it is, and whether it is urgent; with reasons.
+
+Word lists (topics.yaml, kinds.yaml, urgency.yaml) and what labelled posts say of single words (words/*.tsv) are weighed
+together: an analyst's word counts at once, and words that no list has still count.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.core.lexicon import Hit, Lexicon
 from monitor.core.text import Text
 from monitor.core.verdict import Kind, Reason, Urgency
+from monitor.core.words import WordModel, marks, signs
 
 SURE, STRONG, WEAK = 5.0, 3.0, 1.0
+LEFT_OUT = 0.3
+"""What the same word counts for a topic the second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,15 @@ class SubjectLexicon(Lexicon):
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectModels:
+    """What labelled posts say of words, for each of the three answers."""
+
+    topic: WordModel
+    kind: WordModel
+    urgency: WordModel
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """The answer."""
 
@@ -64,18 +80,23 @@ class Subject:
     reasons: tuple[Reason, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the word lists found: the weight of each mark, and where it stands first."""
+
+    weights: Mapping[str, float]
+    first: Mapping[str, Hit]
+
+
 def topical(text: Text, lexicon: Lexicon) -> bool:
     """Whether a word of a topic stands in the text."""
     return any(isinstance(mark, TopicWord) for hit in Lexicon.find(lexicon, text) for mark in hit.marks)
 
 
-def subject(text: Text, lexicon: Lexicon) -> Subject:
-    """Topic, kind and urgency of an addressed post."""
-    scores: dict[str, float] = {}
-    order: dict[str, int] = {}
+def listed(text: Text, lexicon: Lexicon) -> Listed:
+    """All that the word lists know in a text: `topic:CODE`, `kind:KIND`, `urgency:PART`."""
+    weights: dict[str, float] = {}
     first: dict[str, Hit] = {}
-    kinds: dict[Kind, Hit] = {}
-    parts: dict[str, Hit] = {}
     seen: set[tuple[str, str]] = set()
     counted: dict[str, int] = {}        # the last word of each topic's last sign: a word inside a phrase is no second sign
     for hit in lexicon.find(text):
@@ -87,43 +108,44 @@ def subject(text: Text, lexicon: Lexicon) -> Subject:
                 word = text.folded[hit.first]
                 again = (mark.code, word[:5]) in seen
                 seen.add((mark.code, word[:5]))
-                scores[mark.code] = scores.get(mark.code, 0.0) + mark.weight * (0.3 if again else 1.0)
-                order[mark.code] = mark.order
-                first.setdefault(mark.code, hit)
+                name, weight = f"topic:{mark.code}", mark.weight * (LEFT_OUT if again else 1.0)
             elif isinstance(mark, KindCue):
-                kinds.setdefault(mark.kind, hit)
+                name, weight = f"kind:{mark.kind}", 0.0
             elif isinstance(mark, UrgencyCue):
-                parts.setdefault(mark.part, hit)
-    topic = min(scores, key=lambda c: (-scores[c], first[c].first, order[c]), default="other")
-    kind = kind_of(kinds, "?" in text.clean)
-    rushed = "sure" in parts or ("lack" in parts and "severe" in parts)
-    reasons = []
-    if topic in first:
-        reasons.append(_reason(text, f"topic:{topic}", first[topic], scores[topic]))
-    if kind in kinds:
-        reasons.append(_reason(text, f"kind:{kind}", kinds[kind], 1.0))
-    if rushed:
-        reasons.append(_reason(text, "urgent", parts.get("sure") or parts["lack"], 1.0))
-    return Subject(topic, kind, "urgent" if rushed else "normal", tuple(reasons))
+                name, weight = f"urgency:{mark.part}", 0.0
+            else:
+                continue
+            first.setdefault(name, hit)
+            weights[name] = weights.get(name, 0.0) + weight if weight else 1.0
+    if "urgency:lack" in weights and "urgency:severe" in weights:
+        weights["urgency:lack_severe"] = 1.0
+    return Listed(weights, first)
 
 
-def kind_of(kinds: Mapping[Kind, Hit], question: bool) -> Kind:
-    """The kind that a post's cues speak for."""
-    if "proposal" in kinds:
-        return "proposal"
-    if "response" in kinds and not kinds.keys() & {"complaint", "application"} and not question:
-        return "response"
-    if "message" in kinds and not question:
-        return "message"
-    if "complaint" in kinds:
-        return "complaint"
-    if "application" in kinds:
-        return "application"
-    if "inquiry" in kinds and question:
-        return "inquiry"
-    return "complaint"
+def subject(text: Text, lexicon: Lexicon, models: SubjectModels) -> Subject:
+    """Topic, kind and urgency of an addressed post."""
+    known = listed(text, lexicon)
+    found = [*signs(text.folded), *marks(text)]
+    topic, why_topic = _chosen(text, models.topic, found, known, "topic")
+    kind, why_kind = _chosen(text, models.kind, found, known, "kind")
+    urgency, why_urgency = _chosen(text, models.urgency, found, known, "urgency")
+    reasons = [why_topic, why_kind] + ([why_urgency] if urgency == "urgent" else [])
+    return Subject(topic, kind, urgency, tuple(r for r in reasons if r is not None))  # type: ignore[arg-type]
 
 
-def _reason(text: Text, rule: str, hit: Hit, weight: float) -> Reason:
-    start, end = text.span_of(hit.first, hit.last)
-    return Reason(rule, start, end, weight, text.raw[start:end])
+def _chosen(text: Text, model: WordModel, found: Sequence[tuple[str, int]], known: Listed, field: str) -> tuple[str, Reason | None]:
+    """The likeliest label and the words it rests on: those of the lists, else the one that says most for it."""
+    scores = model.scores(found, known.weights)
+    at = int(scores.argmax())
+    label = model.labels[at]
+    rule = "urgent" if field == "urgency" else f"{field}:{label}"
+    names = ("urgency:sure", "urgency:lack") if field == "urgency" else (rule,)
+    hit = next((known.first[name] for name in names if name in known.first), None)
+    if hit is not None:
+        start, end = text.span_of(hit.first, hit.last)
+    else:
+        place = model.best(found, at)
+        if place is None:
+            return label, None
+        start, end = text.span_of(place, place)
+    return label, Reason(rule, start, end, float(scores[at]), text.raw[start:end])

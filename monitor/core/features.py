@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from monitor.core import address
 from monitor.core.address import Head, Reading
 from monitor.core.knowledge import Cue
 from monitor.core.lexicon import Hit
 from monitor.core.post import Post
+from monitor.core.words import STEM
 
 _LAUGHTER = ("😂", "🤣", "🤡", "😎", "😄", "💀", "😆", "😅", ")))")
 _THOU = frozenset(("ты", "тебя", "тебе", "твой", "твоя", "твои", "сен", "саган", "сени", "сенин", "озин"))
@@ -66,6 +68,38 @@ def features(post: Post, reading: Reading, endings: Sequence[Hit], head: Head | 
     elif head is None:
         out["no_head"] = 1.0
     return out
+
+
+def word_signs(reading: Reading, head: Head | None) -> list[tuple[str, int]]:
+    """What the words themselves say: each stem and ending, and pairs of stems, in which the words for an akimat and for places
+    stand as such, so that what holds for one akimat holds for all."""
+    words = reading.text.folded
+    out: list[tuple[str, int]] = []
+    place = {i for m in reading.places for i in range(m.first, m.last + 1)}
+    said: list[tuple[str, int]] = [("<", -1)]
+    for i, word in enumerate(words):
+        if head is not None and head.first <= i <= head.last:
+            token = HEAD
+        elif i in place:
+            token = PLACE
+        else:
+            token = "0" if word[0].isdigit() else word[:STEM]
+        if token not in (HEAD, PLACE):
+            out.append(("^" + token, i))
+            if len(word) >= STEM:
+                out.append(("~" + word[-3:], i))
+        if token != said[-1][0] or token not in (HEAD, PLACE):
+            said.append((token, i))
+    said.append((">", -1))
+    for (a, _), (b, j) in pairwise(said):
+        out.append((f"{a} {b}", j))
+    for (a, _), (b, j), (c, _) in zip(said, said[1:], said[2:], strict=False):
+        if HEAD in (a, b, c):
+            out.append((f"{a} {b} {c}", j))
+    return out
+
+
+HEAD, PLACE = "@", "*"
 
 
 def _called(reading: Reading) -> bool:

@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Mapping
 
-from monitor.core import address, classify, location, privacy
+from monitor.core import address, classify, privacy
 from monitor.core.accounts import Accounts
 from monitor.core.address import Head, Reading
-from monitor.core.features import features
+from monitor.core.features import features, word_signs
 from monitor.core.knowledge import Cue, HeadWord, Knowledge
 from monitor.core.places import Choice
 from monitor.core.post import Post
@@ -43,7 +43,9 @@ class Judge:
             return Verdict(False, UNASKED, "ignore", language, pii=pii, ruleset=knowledge.ruleset)
         reading, head, signs = asked
         model = knowledge.model
-        score = 1 / (1 + math.exp(-model.bias - sum(model.weights.get(k, 0.0) * v for k, v in signs.items())))
+        odds = model.bias + sum(model.weights.get(k, 0.0) * v for k, v in signs.items())
+        odds += float(model.words.scores(word_signs(reading, head), {})[0])
+        score = 1 / (1 + math.exp(-odds))
         if score < 0.5:
             decision: Decision = "triage" if score >= model.triage else "ignore"
             return Verdict(False, score, decision, language, pii=pii, ruleset=knowledge.ruleset,
@@ -60,11 +62,13 @@ class Judge:
         else:
             choice = address.unit_of(head, reading, context, knowledge.registry)
         others = address.also(head, reading, choice.code, context, knowledge.registry) if choice.code else ()
-        about = classify.subject(text, knowledge.subject)
+        about = classify.subject(text, knowledge.subject, knowledge.subject_models)
+        places = [text.span_of(first, last) for first, last in knowledge.places.find(text, reading.hits)]
+        where = tuple(Reason("place", start, end, 1.0, text.raw[start:end]) for start, end in places)
         decision = "register" if score >= model.register and choice.code else "triage"
         return Verdict(True, score, decision, language, akimat=choice.code, candidates=choice.candidates, also=others, kind=about.kind,
-                       topic=about.topic, urgency=about.urgency, location_text=location.find(text), pii=pii, ruleset=knowledge.ruleset,
-                       reasons=self.reasons(reading, head, signs) + about.reasons)
+                       topic=about.topic, urgency=about.urgency, location_text=", ".join(r.text for r in where) or None, pii=pii,
+                       ruleset=knowledge.ruleset, reasons=self.reasons(reading, head, signs) + about.reasons + where)
 
     def spoken_to(self, post: Post) -> list[Choice]:
         """The official accounts that a post answers or mentions."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from monitor.core.classify import SubjectModels
 from monitor.core.language import LanguageModel
-from monitor.core.lexicon import Lexicon
+from monitor.core.lexicon import Hit, Lexicon
 from monitor.core.registry import Registry
+from monitor.core.text import Text
+from monitor.core.words import WordModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,23 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class AddressModel:
-    """Logistic regression: the bias, a weight per feature, and the probabilities from which a post is registered or shown."""
+    """Logistic regression: the bias, a weight per feature, what single words add, and the probabilities from which a post is
+    registered or shown."""
 
     bias: float
     weights: Mapping[str, float]
+    words: WordModel
     register: float
     triage: float
     prior: Mapping[str, float] = field(default_factory=dict)
     """Where the fit starts from; not read when judging."""
+
+
+class Places(Protocol):
+    """What finds the places of a text: monitor.core.location.PlaceReader."""
+
+    def find(self, text: Text, hits: Sequence[Hit]) -> list[tuple[int, int]]:
+        """The first and last word of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +95,10 @@ class Knowledge:
     """Names, heads, levels, streets, bodies and cues."""
     subject: Lexicon
     """Topics, kinds, urgency: read only where a post is addressed."""
+    subject_models: SubjectModels
     model: AddressModel
     language: LanguageModel
+    places: Places
     topics: Mapping[str, Topic]
     accounts: Mapping[str, str] = field(default_factory=dict)
     """Official accounts named outright: handle (lower case, no @) to code."""

@@ -1,57 +1,116 @@
-"""Where a post says that the trouble is: street and house, micro-district, stop, school, landmark or village."""
+"""Where a post says that the trouble is: street and house, micro-district, stop, school, landmark or village.
+
+A conditional random field reads the words in their order (Lafferty, McCallum & Pereira 2001, "Conditional random fields"),
+with what the lexicon knows of each: names of units, words of level and of streets. tools/fit_places.py fits it on the
+places that people marked.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from threading import Lock
 
+import pycrfsuite
+
+from monitor.core.knowledge import Body, HeadWord, Level, Street
+from monitor.core.lexicon import Hit
+from monitor.core.registry import Name
 from monitor.core.text import Text
 
-_NAME = r"(?:\d{1,3}(?:-[а-яәіңғүұқөһё]{1,3})?[ \t]+)?[A-ZА-ЯЁӘІҢҒҮҰҚӨҺ][\w'’-]{0,40}"
-_NAMES = rf"{_NAME}(?:,?[ \t]+(?:батыр|би|хан|{_NAME})){{0,2}}"
-_HOUSE = r"(?:,?[ \t]*(?:д\.|дом|үй|уй|№)?[ \t]*\d{1,4}(?:[/-]?[0-9A-Za-zА-Яа-я]{1,3})?(?!\d))"
-_STREETS = (r"(?:көшесі\w{0,6}|кошеси\w{0,6}|даңғыл\w{0,8}|дангыл\w{0,8}|тұйығы\w{0,5}|бульвары\w{0,5}|kóshesi\w{0,6}|koshesi\w{0,6}|k[öo]shesi\w{0,6}"
-            r"|мөлтек\s+ауданы?\w{0,5}|ықшам\s?ауданы?\w{0,5}|ыкшам\s?аудан\w{0,5}|шағын\s?ауданы?\w{0,5}|шагын\s?аудан\w{0,5}|мкр\.?|микрорайон\w{0,3}|street|avenue)")
-_PATTERNS = tuple((rank, re.compile(p)) for rank, p in (
-    (0, rf"(?<!\w)(?:{_NAMES}|\d{{1,3}}(?:-[а-я]{{2,4}})?)[ \t]+{_STREETS}{_HOUSE}?"),
-    (0, rf"(?<!\w)(?:[Уу]л(?:\.|иц\w{{1,3}})|[Пп]р(?:осп)?\.|[Пп]р-т\w{{0,2}}|[Пп]роспект\w{{0,3}}|[Пп]ереул\w{{1,4}}|[Пп]ер\.|[Бб]ульвар\w{{0,2}}|[Тт]расс\w{{1,2}})[ \t]*(?:\d{{1,3}}[ \t]+лет[ \t]+)?{_NAMES}{_HOUSE}?"),
-    (0, rf"(?<!\w)(?:[Мм]кр\.?|[Мм]-н|[Мм]икрорайон\w{{0,3}}|ЖК)[ \t]*[«\"]?(?:{_NAMES}|\d{{1,3}}\w?)[»\"]?{_HOUSE}?"),
-    (0, rf"(?<!\w)(?:{_NAMES}|\d{{1,3}}(?:-[а-я]{{1,3}})?)[ \t]+(?:микрорайон\w{{0,3}}|мкр)(?!\w){_HOUSE}?"),
-    (1, r"(?<!\w)[А-ЯЁӘІҢҒҮҰҚӨҺ][а-яёәіңғүұқөһ]{3,30}(?:[ \t]+[А-ЯЁ][а-яё]{3,30})?,?[ \t]+(?:д\.|дом|үй)?[ \t]*\d{1,3}(?:[/-]?[0-9а-яА-Я]{1,2})?(?![\d:%]|[ \t]*(?:рет|жыл|күн|лет|год|дн|раз|час|ай|тысяч|млн|градус))"),
-    (1, r"(?<!\w)(?:школ\w{1,3}|гимнази\w|лице\w{1,2}|детсад\w{0,2}|садик\w{0,2}|больниц\w|поликлиник\w)[ \t]*(?:№|N|номер)[ \t]*\d{1,3}"),
-    (1, r"№[ \t]*\d{1,3}[ \t]+(?:мектеп\w{0,8}|орта мектеп\w{0,6}|балабақша\w{0,6}|гимнази\w{1,6}|лицей\w{0,5}|школ\w{1,2})"),
-    (1, r"(?<!\w)\d{1,3}-(?:ой |й |я |ю )?(?:мектеп\w{0,8}|школ\w{1,2})"),
-    (1, rf"(?<!\w)(?:[Сс]ел[оаеу]|[Пп]ос[её]л\w{{1,3}}|[Пп]ос\.|[Сс]\.|[Аа]ул\w{{0,2}}|[Дд]еревн\w{{1,2}}|[Сс]танци\w)[ \t]+[«\"]?{_NAMES}"),
-    (1, rf"(?<!\w){_NAMES}[ \t]+(?:ауыл\w{{0,10}}|ауылы\w{{0,8}}|кенті\w{{0,6}}|кентин\w{{0,6}}|auyl\w{{0,10}}|aul\w{{0,8}}|стансасы\w{{0,5}}|көпірі\w{{0,6}}|саябағы\w{{0,6}}|базары\w{{0,6}}|аялдамасы\w{{0,6}}|өзені\w{{0,6}}|сквері\w{{0,5}}|жағалауы\w{{0,5}}|village)"),
-    (0, rf"(?:[Мм]ост\w{{0,2}} через|[Пп]ерес[её]чени\w|[Пп]ерекр[её]ст\w{{1,4}}|[Бб]ерег\w{{0,2}}|[Дд]орог\w)[ \t]+{_NAMES}(?:[ \t]+(?:и|[-–—])[ \t]+{_NAMES})?"),
-    (1, rf"{_NAMES}[ \t]*[–—-][ \t]*{_NAMES}(?=[ \t]+(?:тас[ \t]+)?(?:жол|трасс))"),
-    (2, rf"[«\"]?{_NAMES}[»\"]?[ \t]+(?:көлі\w{{0,5}}|зират\w{{0,8}}|саяжай\w{{0,6}}|кинотеатр\w{{0,4}}|жаққа|жақта\w{{0,3}}|жаға\w{{0,8}}|саябағы\w{{0,5}}|жолы\w{{0,5}}|асты\w{{0,5}}|қала)"),
-    (2, rf"(?<!\w)(?:[Пп]арк\w{{0,2}}|[Сс]квер\w{{0,2}}|[Рр]ын\w{{2,4}}|[Бб]азар\w{{0,2}}|ТРЦ|ТЦ|[Мм]агазин\w{{0,2}}|[Нн]абережн\w{{2,3}}|[Пп]лощад\w{{1,2}}|[Оо]становк\w{{1,2}})[ \t]+[«\"]?{_NAMES}"),
-    (3, rf"(?<!\w)(?:[Нн]а|[Вв]озле|[Уу]|[Оо]коло|[Рр]ядом с|[Нн]апротив|[Вв]доль|[Пп]о|[Мм]ежду|[Зз]а)[ \t]+[«\"]?{_NAMES}(?:[ \t]+и[ \t]+{_NAMES})?"),
-    (3, rf"(?<!\w){_NAMES}(?:ның|нің|дың|дің|тың|тің)?[ \t]+(?:маңы\w{{0,6}}|жаны\w{{0,6}}|қасы\w{{0,6}}|алды\w{{0,6}}|арты\w{{0,5}}|бойы\w{{0,6}}|мен[ \t]+{_NAMES})"),
-    (4, rf"(?<!\w)[Вв]о?[ \t]+{_NAMES}"),
-    (5, r"(?<!\w)[A-ZА-ЯЁӘІҢҒҮҰҚӨҺ][\w-]{2,30}(?:да|де|та|те|дағы|дегі|тағы|тегі|da|de|ta|te|dagy|degi)(?!\w)"),
-))
-_CASE = re.compile(r"(?<=\d)-?(?:да|де|та|те|da|de|ta|te)$")
-_OFFICE = re.compile(r"(?i)әкім|аким|akim|област|облыс|қаласы|каласы|госпо|уважаем|қала\b")
+SURE = 0.1
+"""How likely a word must be part of a place. Low: a caretaker strikes out a word more easily than they guess one."""
+MOST = 2
+"""Places given for one post."""
+LONGEST = 400
+"""Words that are read."""
+
+_STOP, _PAUSE = re.compile(r"[.!?\n]"), re.compile(r"[,;:()]")
 
 
-def find(text: Text, taken: tuple[str, ...] = ()) -> str | None:
-    """The first of the most exact places, as the author wrote it. `taken`: words of the addressee, which are no place."""
-    clean = text.clean
-    low = {t.lower() for t in taken}
-    for rank in range(6):
-        best: re.Match[str] | None = None
-        for r, pattern in _PATTERNS:
-            if r != rank:
+def features(text: Text, hits: Sequence[Hit]) -> list[list[str]]:
+    """What is known of each word and of its neighbours."""
+    n = min(len(text.words), LONGEST)
+    known: list[str] = [""] * n
+    for hit in hits:
+        letter = "".join(sorted({_letter(mark) for mark in hit.marks}))
+        for i in range(hit.first, min(hit.last + 1, n)):
+            known[i] += letter
+    words, shapes, pauses = text.folded[:n], [_shape(text.clean[a:b]) for a, b in text.spans[:n]], [_pause(g) for g in text.gaps[:n]]
+    words = ["0" if shape == "d" else word for word, shape in zip(words, shapes, strict=True)]
+    out: list[list[str]] = []
+    for i in range(n):
+        word, shape, mark, pause = words[i], shapes[i], known[i], pauses[i]
+        signs = ["b", "w=" + word, "p5=" + word[:5], "p4=" + word[:4], "s3=" + word[-3:], "s2=" + word[-2:], "h=" + shape,
+                 "m=" + mark, "g=" + pause, "hm=" + shape + mark]
+        if i == 0:
+            signs.append("first")
+        for d in (-2, -1, 1, 2):
+            j = i + d
+            if 0 <= j < n:
+                signs += (f"{d}p={words[j][:5]}", f"{d}h={shapes[j]}")
+                if known[j]:
+                    signs.append(f"{d}m={known[j]}")
+                if d == 1:
+                    signs.append("g1=" + pauses[j])
+            elif d in (-1, 1):
+                signs.append(f"{d}end")
+        if i:
+            signs += ("hh=" + shapes[i - 1] + shape + pause, "pb=" + words[i - 1][:4] + "|" + shape)
+        if i + 1 < n:
+            signs.append("pn=" + words[i + 1][:4] + "|" + shape)
+        out.append(signs)
+    return out
+
+
+def _letter(mark: object) -> str:
+    if isinstance(mark, Name):
+        return "c" if mark.common else "N" if mark.units else "n"
+    return {Level: "L", Street: "S", HeadWord: "H", Body: "B"}.get(type(mark), "")
+
+
+def _shape(word: str) -> str:
+    if word.isdigit():
+        return "d"
+    if any(c.isdigit() for c in word):
+        return "dx"
+    if len(word) > 1 and word.isupper():
+        return "U"
+    return "C" if word[0].isupper() else "l"
+
+
+def _pause(gap: str) -> str:
+    if _STOP.search(gap):
+        return "."
+    if _PAUSE.search(gap):
+        return ","
+    return "-" if "-" in gap or "–" in gap else '"' if "«" in gap or '"' in gap else ""
+
+
+class PlaceReader:
+    """Finds the places of a text. Any number of threads may share it."""
+
+    def __init__(self, model: bytes) -> None:
+        self._model = model     # the tagger reads these bytes for as long as it lives and does not hold them itself
+        self._tagger = pycrfsuite.Tagger()
+        self._tagger.open_inmemory(model)
+        self._lock = Lock()
+
+    def find(self, text: Text, hits: Sequence[Hit]) -> list[tuple[int, int]]:
+        """The first and last word of the likeliest places, in the order of the text."""
+        signs = features(text, hits)
+        if not signs:
+            return []
+        with self._lock:        # the tagger holds one sequence at a time
+            tags = self._tagger.tag(signs)
+            likely = [1 - self._tagger.marginal("O", i) for i in range(len(signs))]
+        found: list[list[float]] = []
+        for i, share in enumerate(likely):
+            if share < SURE:
                 continue
-            for m in pattern.finditer(clean):
-                if _OFFICE.search(m[0]) or _OFFICE.match(clean[m.end():m.end() + 12].lstrip()):
-                    continue
-                if rank >= 3 and m[0].split()[-1].lower().strip("«».,") in low:
-                    continue
-                if best is None or m.start() < best.start():
-                    best = m
-                break
-        if best is not None:
-            return _CASE.sub("", best[0].strip(" ,.«»\"\t")) or None
-    return None
+            if found and found[-1][1] == i - 1 and tags[i] != "B":
+                found[-1][1], found[-1][2] = i, max(found[-1][2], share)
+            else:
+                found.append([i, i, share])
+        best = sorted(sorted(found, key=lambda place: -place[2])[:MOST])
+        return [(int(first), int(last)) for first, last, _ in best]

@@ -37,19 +37,22 @@ async def log_in(request: web.Request) -> web.Response:
     mark = request.cookies.get(_FORM_COOKIE, "")
     if not mark or not same(str(given.get("csrf", "")), mark):
         return _form(request, N_("This form is too old. Try again."), login, next_, 403)
-    by_account, by_address = f"account {login.casefold()}", f"address {_address(request, site)}"
-    wait = max(site.by_account.wait(by_account, now), site.by_address.wait(by_address, now))
+    by_login, by_address = f"account {login.casefold()}", f"address {_address(request, site)}"
+    by_account = f"{by_login} from {by_address}"
+    limits = ((site.by_account, by_account), (site.by_login, by_login), (site.by_address, by_address))
+    wait = max(limit.wait(key, now) for limit, key in limits)
     if wait > timedelta(0):
         log.warning("sign-in refused: too many attempts", login=login, address=by_address)
         return _form(request, N_("Too many attempts. Wait 15 minutes, or ask an operator for a new password."), login,
                      next_, 429, {"Retry-After": str(int(wait.total_seconds()) + 1)})
     # Counted before the password is tried: parallel requests must not get past the limit together.
-    site.by_account.note(by_account, now)
-    site.by_address.note(by_address, now)
+    for limit, key in limits:
+        limit.note(key, now)
     person = await site.db.read(people.sign_in, login, password)
     if person is None:
         return _form(request, N_("Login or password is wrong."), login, next_, 403)
     site.by_account.forget(by_account)
+    site.by_login.take_back(by_login)
     site.by_address.take_back(by_address)  # a whole office signs in from one address at nine
     token, _csrf = await site.db.write(people.open_session, person.id, now, timedelta(hours=site.options.session_hours))
     response = web.HTTPSeeOther(next_)

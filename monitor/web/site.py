@@ -41,6 +41,9 @@ class Site:
     options: WebOptions
     clock: Callable[[], datetime]
     by_account: Attempts = field(default_factory=lambda: Attempts(5, timedelta(minutes=15)))
+    """By account and address together: who knows a colleague's login must not be able to lock them out."""
+    by_login: Attempts = field(default_factory=lambda: Attempts(100, timedelta(minutes=15)))
+    """By account from everywhere: many addresses together guess no faster than this."""
     by_address: Attempts = field(default_factory=lambda: Attempts(20, timedelta(minutes=15)))
     _units: Units | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aiohttp
 import pytest
 from web_client import csrf_in, sign_in
 from web_scene import NOW, PASSWORD, one
@@ -69,6 +70,16 @@ async def test_a_guesser_has_to_wait_and_the_owner_gets_in_later(anonymous, staf
     assert (await sign_in(anonymous, "head", PASSWORD))[0] == 303, "another account is not shut out"
     anonymous.session.cookie_jar.clear()
     clock.go(minutes=16)
+    assert (await sign_in(anonymous, "press", PASSWORD))[0] == 303
+
+
+async def test_a_stranger_who_knows_a_login_does_not_lock_its_owner_out(anonymous, staff):
+    elsewhere = aiohttp.ClientSession(anonymous.make_url("/"), connector=aiohttp.TCPConnector(local_addr=("127.0.0.2", 0)),
+                                      cookie_jar=aiohttp.CookieJar(unsafe=True))
+    async with elsewhere as stranger:
+        for _ in range(5):
+            await sign_in(stranger, "press", "guess")
+        assert (await sign_in(stranger, "press", "guess"))[0] == 429
     assert (await sign_in(anonymous, "press", PASSWORD))[0] == 303
 
 

@@ -1,0 +1,100 @@
+"""What single words and pairs of words say for each of a few labels: logistic regression whose reasons are its words.
+
+It stands behind the word lists of config/knowledge: those carry what we know, this what labelled posts add. Signs are
+weighted as tf-idf does it, once each and divided by their length (Salton & Buckley 1988, "Term-weighting approaches in
+automatic text retrieval"). tools/fit_words.py fits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.core.text import Text
+
+STEM = 5
+"""Letters of a word by which its forms are taken together."""
+
+
+def signs(words: Sequence[str]) -> list[tuple[str, int]]:
+    """The signs of folded words with the place of each: the word, its stem, and the stems of it and the next. Numbers are one sign."""
+    out: list[tuple[str, int]] = []
+    before = ""
+    for i, word in enumerate(words):
+        if word[0].isdigit():
+            stem = "0"
+        else:
+            stem = word[:STEM]
+            out.append(("=" + word, i))
+            if len(word) >= STEM:
+                out.append(("^" + stem, i))
+        if before:
+            out.append((before + " " + stem, i - 1))
+        before = stem
+    return out
+
+
+def marks(text: Text) -> list[tuple[str, int]]:
+    """Signs that are no words."""
+    return [(mark + mark, -1) for mark in "?!" if mark in text.clean]
+
+
+@dataclass(frozen=True, slots=True)
+class WordModel:
+    """Weights of each sign for each label. `lists` holds the weights of marks of the word lists, which are not tf-idf weighted."""
+
+    labels: tuple[str, ...]
+    bias: NDArray[np.float32]
+    index: Mapping[str, int]
+    idf: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    lists: Mapping[str, NDArray[np.float32]]
+
+    def scores(self, found: Iterable[tuple[str, int]], listed: Mapping[str, float]) -> NDArray[np.float32]:
+        """The log-odds of each label."""
+        index = self.index
+        rows = sorted({row for sign, _ in found if (row := index.get(sign)) is not None})
+        total = self.bias.copy()
+        if rows:
+            idf = self.idf[rows]
+            total += (idf @ self.weights[rows]) / np.sqrt(idf @ idf)
+        for name, value in listed.items():
+            weights = self.lists.get(name)
+            if weights is not None:
+                total += value * weights
+        return total
+
+    def best(self, found: Iterable[tuple[str, int]], label: int) -> int | None:
+        """The place of the word that speaks most for a label against the others; None where no word does."""
+        place, most = None, 0.0
+        for sign, at in found:
+            row = self.index.get(sign)
+            if row is not None and at >= 0:
+                said = float(self.idf[row] * (self.weights[row, label] - self.weights[row].mean()))
+                if said > most:
+                    place, most = at, said
+        return place
+
+
+def with_labels(model: WordModel, labels: tuple[str, ...], prefix: str) -> WordModel:
+    """The model for the labels that the classifier has now: one that posts were never labelled with is known by its word list
+    alone (mark `prefix` + label), one that was taken out is never answered."""
+    old = {label: i for i, label in enumerate(model.labels)}
+    own = [float(weights[old[name.removeprefix(prefix)]]) for name, weights in model.lists.items()
+           if name.removeprefix(prefix) in old]
+    usual = sum(own) / max(1, len(own))
+    at = [old.get(label, -1) for label in labels]
+    known = np.array([i >= 0 for i in at])
+
+    def columns(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.where(known, weights[..., at], 0).astype(np.float32)
+
+    bias = np.where(known, model.bias[at], model.bias.min()).astype(np.float32)
+    lists = {name: columns(weights) for name, weights in model.lists.items()}
+    for i, label in enumerate(labels):
+        if label not in old:
+            lists[prefix + label] = np.eye(1, len(labels), i, dtype=np.float32)[0] * usual
+    return WordModel(labels, bias, model.index, model.idf, columns(model.weights), lists)
