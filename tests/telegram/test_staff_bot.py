@@ -266,7 +266,7 @@ async def test_the_name_may_be_typed_and_survives_a_restart(at_work: Office1) ->
 
 
 @pytest.mark.parametrize(("who", "words"), [
-    (999, "қосылмағансыз"), (FOREIGN, "другому учреждению"), (VIEWER, "роль")])
+    (999, "қосылмағансыз"), (FOREIGN, "другому акимату"), (VIEWER, "роль")])
 async def test_who_may_not_is_told_so(at_work: Office1, who: int, words: str) -> None:
     number = at_work.arrives()
     await at_work.goes_on()
