@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from monitor.core.classify import STRONG, SURE, WEAK, KindCue, SubjectLexicon, SubjectModels, TopicWord, UrgencyCue
+from monitor.core.classify import STRONG, SURE, WEAK, KindCue, SubjectLexicon, TopicWord, UrgencyCue
 from monitor.core.knowledge import (
     AddressModel,
     Body,
@@ -186,8 +186,7 @@ def load_knowledge(folder: Path | None = None) -> Knowledge:
     subject = _subject(source, words)
     return Knowledge(
         registry=registry, address=address.ready(), subject=subject,
-        subject_models=SubjectModels(with_labels(_words(source, "topic"), tuple(topics), "topic:"), _words(source, "kind"),
-                                     _words(source, "urgency")),
+        subject_words=with_labels(_words(source, "subject"), "topic", tuple(topics)),
         model=AddressModel(model.need("bias").number(), {k: v.number() for k, v in model.need("weights").items()},
                            _words(source, "address"),
                            model.need("register").number(), model.need("triage").number(),

@@ -35,8 +35,8 @@ from monitor.core.words import marks, signs
 
 LEAST = 2
 """Posts that a sign must stand in."""
-FIELDS = {"topic": (30.0, 0.15), "kind": (10.0, 0.3), "urgency": (30.0, 0.3)}
-"""How freely each is fitted (C), and what a mark of the word lists weighs beside the words."""
+FIELDS = {"topic": (30.0, 0.15, None), "kind": (10.0, 0.3, None), "urgency": (30.0, 0.3, "balanced")}
+"""How freely each is fitted (C), what a mark of the word lists weighs beside the words, and whether rare labels count more."""
 WORDS_BESIDE_CUES = 5.0
 """What the words of a post weigh beside its cues before the fit finds its own weights."""
 EXAMPLES = 3
@@ -44,32 +44,48 @@ EXAMPLES = 3
 NEGATIVE = 2.0
 """What a post that is not addressed counts: a wrong number costs more than a look in triage."""
 
-Row = tuple[list[str], dict[str, float], str]
+Row = tuple[list[str], dict[str, float], dict[str, str]]
+"""Signs, named features, and the labels by field."""
 
 
 class Fit:
-    """One model: words beside named features."""
+    """One or several answers from the same words beside named features."""
 
-    def __init__(self, rows: Sequence[Row], freedom: float, words: float, named: float, weight: dict[str, float] | str | None) -> None:
-        self.words, self.named = words, named
+    def __init__(self, rows: Sequence[Row], words: float, fields: dict[str, tuple[float, float, Any]]) -> None:
+        self.words = words
         self.tfidf = TfidfVectorizer(analyzer=lambda x: x, binary=True, min_df=LEAST, dtype=np.float64)
         self.names = DictVectorizer()
-        x = hstack([words * self.tfidf.fit_transform([r[0] for r in rows]), named * self.names.fit_transform([r[1] for r in rows])])
-        self.model = LogisticRegression(C=freedom, max_iter=1000, class_weight=weight).fit(csr_matrix(x), [r[2] for r in rows])
+        x = self.tfidf.fit_transform([r[0] for r in rows])
+        named = self.names.fit_transform([r[1] for r in rows])
+        self.fields = {}
+        for field, (freedom, beside, weight) in fields.items():
+            known = [i for i, r in enumerate(rows) if field in r[2]]
+            both = csr_matrix(hstack([words * x[known], beside * named[known]]))
+            model = LogisticRegression(C=freedom, max_iter=1000, class_weight=weight)
+            self.fields[field] = model.fit(both, [rows[i][2][field] for i in known]), beside
 
-    def predict(self, rows: Sequence[Row]) -> list[str]:
+    def predict(self, rows: Sequence[Row], field: str) -> list[str]:
         """The likeliest label of each row."""
-        x = hstack([self.words * self.tfidf.transform([r[0] for r in rows]), self.named * self.names.transform([r[1] for r in rows])])
-        return list(self.model.predict(csr_matrix(x)))
+        model, beside = self.fields[field]
+        x = hstack([self.words * self.tfidf.transform([r[0] for r in rows]), beside * self.names.transform([r[1] for r in rows])])
+        return list(model.predict(csr_matrix(x)))
 
     def columns(self) -> tuple[list[str], np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """Labels, biases, weights of the words and of the named features, by label."""
-        weights, bias = self.model.coef_, self.model.intercept_
-        if len(weights) == 1:       # of two labels: the second against the first
-            weights, bias = np.vstack([0 * weights, weights]), np.array([0.0, bias[0]])
+        """Labels, biases, weights of the words and of the named features, of all fields side by side."""
+        labels: list[str] = []
+        biases, weights = [], []
         n = len(self.tfidf.vocabulary_)
-        names = {name: self.named * weights[:, n + i] for i, name in enumerate(self.names.feature_names_)}
-        return list(self.model.classes_), bias, self.words * weights[:, :n].T, names
+        for field, (model, beside) in self.fields.items():
+            w, b = model.coef_, model.intercept_
+            if len(w) == 1:       # of two labels: the second against the first
+                w, b = np.vstack([0 * w, w]), np.array([0.0, b[0]])
+            w = np.hstack([self.words * w[:, :n], beside * w[:, n:]])
+            labels += [f"{field}:{label}" for label in model.classes_]
+            biases.append(b)
+            weights.append(w)
+        all_ = np.vstack(weights)
+        names = {name: all_[:, n + i] for i, name in enumerate(self.names.feature_names_)}
+        return labels, np.concatenate(biases), all_[:, :n].T, names
 
 
 def lines(path: Path, part: int | None = None) -> list[bytes]:
@@ -77,30 +93,28 @@ def lines(path: Path, part: int | None = None) -> list[bytes]:
     return [line for n, line in enumerate(path.read_bytes().splitlines()) if line.strip() and (part is None or n % 2 == part)]
 
 
-def subjects(judge: Judge, path: Path, field: str) -> list[tuple[Row, Any]]:
-    """The addressed posts of a file, for one field."""
-    out = []
-    for line in lines(path):
-        label = json.loads(line)
-        if label["addressed"]:
-            text = Text(label["text"])
-            known = dict(listed(text, judge.knowledge.subject).weights.items())
-            out.append((([s for s, _ in (*signs(text.folded), *marks(text))], known, label[field]), label))
-    return out
+def row(judge: Judge, sentence: str, labels: dict[str, str]) -> Row:
+    """A text with its labels."""
+    text = Text(sentence)
+    return [s for s, _ in (*signs(text.folded), *marks(text))], dict(listed(text, judge.knowledge.subject).weights), labels
 
 
-def examples(judge: Judge, field: str) -> list[Row]:
-    """The yes and no examples of the knowledge files, which are labelled posts too."""
-    file, part = {"topic": ("topics.yaml", "topics"), "kind": ("kinds.yaml", "examples"), "urgency": ("urgency.yaml", "examples")}[field]
-    tree = yaml.safe_load((DEFAULT / file).read_text(encoding="utf-8"))[part]
-    if field == "urgency":
-        tree = {"urgent": {True: tree[True]}, "normal": {True: tree[False]}}
-    out: list[Row] = []
-    for label, body in tree.items():
-        for sentence in body[True]:     # YAML reads yes as this
-            text = Text(sentence)
-            out.append(([s for s, _ in (*signs(text.folded), *marks(text))], dict(listed(text, judge.knowledge.subject).weights), label))
-    return out
+def subjects(judge: Judge, path: Path) -> list[tuple[Row, dict[str, Any]]]:
+    """The addressed posts of a file."""
+    posts = [json.loads(line) for line in lines(path)]
+    return [(row(judge, post["text"], {field: post[field] for field in FIELDS}), post) for post in posts if post["addressed"]]
+
+
+def examples(judge: Judge) -> list[Row]:
+    """The examples of the knowledge files, which are labelled posts too."""
+    def tree(file: str, part: str) -> Any:
+        return yaml.safe_load((DEFAULT / file).read_text(encoding="utf-8"))[part]
+
+    urgent = tree("urgency.yaml", "examples")
+    labelled = [("topic", code, body[True]) for code, body in tree("topics.yaml", "topics").items()]    # YAML reads yes as True
+    labelled += [("kind", kind, body[True]) for kind, body in tree("kinds.yaml", "examples").items()]
+    labelled += [("urgency", "urgent", urgent[True]), ("urgency", "normal", urgent[False])]
+    return [row(judge, sentence, {field: label}) for field, label, sentences in labelled for sentence in sentences]
 
 
 def asked(judge: Judge, path: Path, *, negative: bool = False, part: int | None = None) -> tuple[list[Row], int]:
@@ -113,7 +127,7 @@ def asked(judge: Judge, path: Path, *, negative: bool = False, part: int | None 
             missed += label
         else:
             reading, head, cues = found
-            out.append(([s for s, _ in word_signs(reading, head)], cues, "yes" if label else "no"))
+            out.append(([s for s, _ in word_signs(reading, head)], cues, {"address": "yes" if label else "no"}))
     return out, missed
 
 
@@ -123,10 +137,10 @@ def table(fit: Fit, path: Path, what: str) -> None:
     out = [f"# Generated by tools/fit_words.py: {what}; sign, idf, weights in hundredths",
            f"*\t{' '.join(labels)}\t{' '.join(str(round(100 * b)) for b in bias)}"]
     for sign, i in sorted(fit.tfidf.vocabulary_.items()):
-        row = np.round(100 * weights[i]).astype(int)
-        if np.abs(row).max() >= 5:
-            out.append(f"{sign}\t{fit.tfidf.idf_[i]:.2f}\t{' '.join(map(str, row))}")
-    out += [f"{name}\t-\t{' '.join(str(round(100 * w)) for w in row)}" for name, row in sorted(names.items())]
+        said = np.round(100 * weights[i]).astype(int)
+        if np.abs(said).max() >= 5:
+            out.append(f"{sign}\t{fit.tfidf.idf_[i]:.2f}\t{' '.join(map(str, said))}")
+    out += [f"{name}\t-\t{' '.join(str(round(100 * w)) for w in said)}" for name, said in sorted(names.items())]
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(out) + "\n", encoding="utf-8")
 
@@ -145,14 +159,14 @@ def address_tables(fit: Fit, judge: Judge) -> None:
     model = judge.knowledge.model
     text = ["# Weights of the cues of monitor/core/features.py beside words/address.tsv. Written by tools/fit_words.py; sets and figures:",
             "# docs/detection.md.", f"bias: {bias[1]:.2f}", f"register: {model.register}", f"triage: {model.triage}", "weights:"]
-    text += [f"  {name}: {row[1]:.2f}" for name, row in sorted(names.items()) if abs(row[1]) >= 0.005]
+    text += [f"  {name}: {said[1]:.2f}" for name, said in sorted(names.items()) if abs(said[1]) >= 0.005]
     (DEFAULT / "address_model.yaml").write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
 def begin() -> None:
     """Empty tables where there are none yet, so that the knowledge can be read."""
     (DEFAULT / "words").mkdir(exist_ok=True)
-    for name, labels in (("topic", "other"), ("kind", "complaint"), ("urgency", "normal urgent"), ("address", "yes")):
+    for name, labels in (("subject", "topic:other kind:complaint urgency:normal"), ("address", "yes")):
         path = DEFAULT / "words" / f"{name}.tsv"
         if not path.exists():
             nothing = " ".join("0" for _ in labels.split())
@@ -174,31 +188,32 @@ def main() -> None:
     args = parser.parse_args()
     begin()
     judge = Judge(load_knowledge())
-    for field, (freedom, named) in FIELDS.items():
-        rows = [row for path in args.labelled for row, _ in subjects(judge, path, field)] + EXAMPLES * examples(judge, field)
-        fit = Fit(rows, freedom, 1.0, named, "balanced" if field == "urgency" else None)
-        print(f"{field}: {len(rows)} posts, {len(fit.tfidf.vocabulary_)} signs")
-        for path in args.held_out:
-            held = subjects(judge, path, field)
-            good = sum(right(label, field, answer) for (_, label), answer in zip(held, fit.predict([r for r, _ in held]), strict=True))
-            print(f"  {path.name} held out: {good / len(held):.3f} of {len(held)}")
-        if args.write:
-            table(fit, DEFAULT / "words" / f"{field}.tsv", f"words that speak for each {field}")
-    rows = [row for path in args.labelled for row in asked(judge, path)[0]]
-    rows += [row for path in args.negatives for row in asked(judge, path, negative=True, part=0)[0]]
-    fit = Fit(rows, 1.0, WORDS_BESIDE_CUES, 1.0, {"no": NEGATIVE, "yes": 1.0})
-    print(f"address: {len(rows)} posts, {len(fit.tfidf.vocabulary_)} signs")
+    posts = [one for path in args.labelled for one, _ in subjects(judge, path)]
+    subject = Fit(posts + EXAMPLES * examples(judge), 1.0, FIELDS)
+    print(f"subject: {len(posts)} posts, {len(subject.tfidf.vocabulary_)} signs")
     for path in args.held_out:
-        held, missed = asked(judge, path)
-        answers = fit.predict(held)
-        tp = sum(a == "yes" == r[2] for a, r in zip(answers, held, strict=True))
-        wrong, lost = answers.count("yes") - tp, sum(r[2] == "yes" for r in held) - tp + missed
+        held = subjects(judge, path)
+        for field in FIELDS:
+            answers = subject.predict([one for one, _ in held], field)
+            good = sum(right(post, field, answer) for (_, post), answer in zip(held, answers, strict=True))
+            print(f"  {path.name} held out: {field} {good / len(held):.3f} of {len(held)}")
+    rows = [one for path in args.labelled for one in asked(judge, path)[0]]
+    rows += [one for path in args.negatives for one in asked(judge, path, negative=True, part=0)[0]]
+    address = Fit(rows, WORDS_BESIDE_CUES, {"address": (1.0, 1.0, {"no": NEGATIVE, "yes": 1.0})})
+    print(f"address: {len(rows)} posts, {len(address.tfidf.vocabulary_)} signs")
+    for path in args.held_out:
+        seen, missed = asked(judge, path)
+        answers = address.predict(seen, "address")
+        tp = sum(a == "yes" == r[2]["address"] for a, r in zip(answers, seen, strict=True))
+        wrong, lost = answers.count("yes") - tp, sum(r[2]["address"] == "yes" for r in seen) - tp + missed
         print(f"  {path.name} held out: precision {tp / (tp + wrong):.3f} recall {tp / (tp + lost):.3f} F1 {2 * tp / (2 * tp + wrong + lost):.3f}")
     for path in args.negatives:
         other, _ = asked(judge, path, negative=True, part=1)
-        print(f"  {path.name} other half: {fit.predict(other).count('yes')} of {len(other)} with a word for an authority are called addressed")
+        called = address.predict(other, "address").count("yes")
+        print(f"  {path.name} other half: {called} of {len(other)} with a word for an authority are called addressed")
     if args.write:
-        address_tables(fit, judge)
+        table(subject, DEFAULT / "words" / "subject.tsv", "words that speak for each topic, kind and urgency")
+        address_tables(address, judge)
 
 
 if __name__ == "__main__":

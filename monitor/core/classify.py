@@ -62,15 +62,6 @@ class SubjectLexicon(Lexicon):
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectModels:
-    """What labelled posts say of words, for each of the three answers."""
-
-    topic: WordModel
-    kind: WordModel
-    urgency: WordModel
-
-
-@dataclass(frozen=True, slots=True)
 class Subject:
     """The answer."""
 
@@ -122,30 +113,31 @@ def listed(text: Text, lexicon: Lexicon) -> Listed:
     return Listed(weights, first)
 
 
-def subject(text: Text, lexicon: Lexicon, models: SubjectModels) -> Subject:
-    """Topic, kind and urgency of an addressed post."""
+def subject(text: Text, lexicon: Lexicon, words: WordModel) -> Subject:
+    """Topic, kind and urgency of an addressed post. `words` has the labels `topic:CODE`, `kind:KIND` and `urgency:URGENCY`."""
     known = listed(text, lexicon)
     found = [*signs(text.folded), *marks(text)]
-    topic, why_topic = _chosen(text, models.topic, found, known, "topic")
-    kind, why_kind = _chosen(text, models.kind, found, known, "kind")
-    urgency, why_urgency = _chosen(text, models.urgency, found, known, "urgency")
-    reasons = [why_topic, why_kind] + ([why_urgency] if urgency == "urgent" else [])
-    return Subject(topic, kind, urgency, tuple(r for r in reasons if r is not None))  # type: ignore[arg-type]
+    scores = words.scores(found, known.weights)
+    answers: list[str] = []
+    reasons: list[Reason] = []
+    for field in ("topic", "kind", "urgency"):
+        start, end = words.span(field)
+        at = start + int(scores[start:end].argmax())
+        label = words.labels[at]
+        answers.append(label.partition(":")[2])
+        if label != "urgency:normal" and (place := _place(label, at, words, found, known)) is not None:
+            first, last = text.span_of(*place)
+            rule = "urgent" if field == "urgency" else label
+            reasons.append(Reason(rule, first, last, float(scores[at]), text.raw[first:last]))
+    topic, kind, urgency = answers
+    return Subject(topic, kind, urgency, tuple(reasons))  # type: ignore[arg-type]
 
 
-def _chosen(text: Text, model: WordModel, found: Sequence[tuple[str, int]], known: Listed, field: str) -> tuple[str, Reason | None]:
-    """The likeliest label and the words it rests on: those of the lists, else the one that says most for it."""
-    scores = model.scores(found, known.weights)
-    at = int(scores.argmax())
-    label = model.labels[at]
-    rule = "urgent" if field == "urgency" else f"{field}:{label}"
-    names = ("urgency:sure", "urgency:lack") if field == "urgency" else (rule,)
-    hit = next((known.first[name] for name in names if name in known.first), None)
-    if hit is not None:
-        start, end = text.span_of(hit.first, hit.last)
-    else:
-        place = model.best(found, at)
-        if place is None:
-            return label, None
-        start, end = text.span_of(place, place)
-    return label, Reason(rule, start, end, float(scores[at]), text.raw[start:end])
+def _place(label: str, at: int, words: WordModel, found: Sequence[tuple[str, int]], known: Listed) -> tuple[int, int] | None:
+    """First and last word of what a label rests on: a word of its list, else the one that says most for it."""
+    names = ("urgency:sure", "urgency:lack") if label == "urgency:urgent" else (label,)
+    for name in names:
+        if name in known.first:
+            return known.first[name].first, known.first[name].last
+    best = words.best(found, at)
+    return None if best is None else (best, best)

@@ -62,7 +62,7 @@ class Judge:
         else:
             choice = address.unit_of(head, reading, context, knowledge.registry)
         others = address.also(head, reading, choice.code, context, knowledge.registry) if choice.code else ()
-        about = classify.subject(text, knowledge.subject, knowledge.subject_models)
+        about = classify.subject(text, knowledge.subject, knowledge.subject_words)
         places = [text.span_of(first, last) for first, last in knowledge.places.find(text, reading.hits)]
         where = tuple(Reason("place", start, end, 1.0, text.raw[start:end]) for start, end in places)
         decision = "register" if score >= model.register and choice.code else "triage"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from monitor.core.classify import SubjectModels
 from monitor.core.language import LanguageModel
 from monitor.core.lexicon import Hit, Lexicon
 from monitor.core.registry import Registry
@@ -95,7 +94,8 @@ class Knowledge:
     """Names, heads, levels, streets, bodies and cues."""
     subject: Lexicon
     """Topics, kinds, urgency: read only where a post is addressed."""
-    subject_models: SubjectModels
+    subject_words: WordModel
+    """What labelled posts say of words: labels `topic:CODE`, `kind:KIND`, `urgency:URGENCY`."""
     model: AddressModel
     language: LanguageModel
     places: Places

@@ -68,23 +68,30 @@ class WordModel:
         return total
 
     def best(self, found: Iterable[tuple[str, int]], label: int) -> int | None:
-        """The place of the word that speaks most for a label against the others; None where no word does."""
+        """The place of the word that speaks most for a label; None where no word does."""
         place, most = None, 0.0
         for sign, at in found:
             row = self.index.get(sign)
             if row is not None and at >= 0:
-                said = float(self.idf[row] * (self.weights[row, label] - self.weights[row].mean()))
+                said = float(self.idf[row] * self.weights[row, label])
                 if said > most:
                     place, most = at, said
         return place
 
+    def span(self, field: str) -> tuple[int, int]:
+        """First and end of the labels that begin with `field:`; they stand together."""
+        inside = [i for i, label in enumerate(self.labels) if label.startswith(field + ":")]
+        return inside[0], inside[-1] + 1
 
-def with_labels(model: WordModel, labels: tuple[str, ...], prefix: str) -> WordModel:
-    """The model for the labels that the classifier has now: one that posts were never labelled with is known by its word list
-    alone (mark `prefix` + label), one that was taken out is never answered."""
+
+def with_labels(model: WordModel, field: str, values: Sequence[str]) -> WordModel:
+    """The model for the labels that a classifier has now: one that posts were never labelled with is known by its word list
+    alone (a mark of the label's name), one that was taken out is never answered."""
+    first, end = model.span(field)
+    wanted = [f"{field}:{value}" for value in values]
+    labels = model.labels[:first] + tuple(wanted) + model.labels[end:]
     old = {label: i for i, label in enumerate(model.labels)}
-    own = [float(weights[old[name.removeprefix(prefix)]]) for name, weights in model.lists.items()
-           if name.removeprefix(prefix) in old]
+    own = [float(weights[old[name]]) for name, weights in model.lists.items() if name in old and name.startswith(field + ":")]
     usual = sum(own) / max(1, len(own))
     at = [old.get(label, -1) for label in labels]
     known = np.array([i >= 0 for i in at])
@@ -92,9 +99,9 @@ def with_labels(model: WordModel, labels: tuple[str, ...], prefix: str) -> WordM
     def columns(weights: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.where(known, weights[..., at], 0).astype(np.float32)
 
-    bias = np.where(known, model.bias[at], model.bias.min()).astype(np.float32)
+    bias = np.where(known, model.bias[at], model.bias[first:end].min()).astype(np.float32)
     lists = {name: columns(weights) for name, weights in model.lists.items()}
     for i, label in enumerate(labels):
         if label not in old:
-            lists[prefix + label] = np.eye(1, len(labels), i, dtype=np.float32)[0] * usual
+            lists[label] = np.eye(1, len(labels), i, dtype=np.float32)[0] * usual
     return WordModel(labels, bias, model.index, model.idf, columns(model.weights), lists)

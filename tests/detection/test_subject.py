@@ -31,23 +31,23 @@ def _examples(file: str, part: str) -> Iterator[tuple[str, bool, str]]:
 
 @pytest.mark.parametrize(("code", "yes", "sentence"), _examples("topics.yaml", "topics"))
 def test_topic_examples(knowledge: Knowledge, code: str, yes: bool, sentence: str) -> None:
-    assert (classify.subject(Text(sentence), knowledge.subject, knowledge.subject_models).topic == code) is yes
+    assert (classify.subject(Text(sentence), knowledge.subject, knowledge.subject_words).topic == code) is yes
 
 
 @pytest.mark.parametrize(("code", "yes", "sentence"), _examples("kinds.yaml", "examples"))
 def test_kind_examples(knowledge: Knowledge, code: str, yes: bool, sentence: str) -> None:
-    assert (classify.subject(Text(sentence), knowledge.subject, knowledge.subject_models).kind == code) is yes
+    assert (classify.subject(Text(sentence), knowledge.subject, knowledge.subject_words).kind == code) is yes
 
 
 @pytest.mark.parametrize(("code", "yes", "sentence"), _examples("urgency.yaml", "examples"))
 def test_urgency_examples(knowledge: Knowledge, code: str, yes: bool, sentence: str) -> None:
-    assert (classify.subject(Text(sentence), knowledge.subject, knowledge.subject_models).urgency == code) is yes
+    assert (classify.subject(Text(sentence), knowledge.subject, knowledge.subject_words).urgency == code) is yes
 
 
 def _floors(path: Path, knowledge: Knowledge, topic: float, language: float) -> None:
     posts = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
     asked = [p for p in posts if p["addressed"]]
-    right = sum(classify.subject(Text(p["text"]), knowledge.subject, knowledge.subject_models).topic == p["topic"] for p in asked)
+    right = sum(classify.subject(Text(p["text"]), knowledge.subject, knowledge.subject_words).topic == p["topic"] for p in asked)
     assert right / len(asked) >= topic
     assert sum(knowledge.language.of(Text(p["text"])) == p["language"] for p in posts) / len(posts) >= language
 
@@ -64,7 +64,7 @@ def test_dev_posts(knowledge: Knowledge, shared_data: Path) -> None:
 def test_hostile_text(knowledge: Knowledge, piece: str) -> None:
     text = Text((piece * 1_000_000)[:1_000_000])
     before = time.perf_counter()
-    classify.subject(text, knowledge.subject, knowledge.subject_models)
+    classify.subject(text, knowledge.subject, knowledge.subject_words)
     knowledge.places.find(text, knowledge.address.find(text))
     privacy.find(text)
     knowledge.language.of(text)
