@@ -39,6 +39,8 @@ FIELDS = {"topic": (30.0, 0.15, None), "kind": (10.0, 0.3, None), "urgency": (30
 """How freely each is fitted (C), what a mark of the word lists weighs beside the words, and whether rare labels count more."""
 WORDS_BESIDE_CUES = 5.0
 """What the words of a post weigh beside its cues before the fit finds its own weights."""
+LIGHT = 15
+"""Hundredths below which a weight is not worth a line of the table."""
 EXAMPLES = 3
 """How often an example of a knowledge file is taken: an analyst's word weighs more than one post."""
 NEGATIVE = 2.0
@@ -138,7 +140,7 @@ def table(fit: Fit, path: Path, what: str) -> None:
            f"*\t{' '.join(labels)}\t{' '.join(str(round(100 * b)) for b in bias)}"]
     for sign, i in sorted(fit.tfidf.vocabulary_.items()):
         said = np.round(100 * weights[i]).astype(int)
-        if np.abs(said).max() >= 5:
+        if np.abs(said).max() >= LIGHT:
             out.append(f"{sign}\t{fit.tfidf.idf_[i]:.2f}\t{' '.join(map(str, said))}")
     out += [f"{name}\t-\t{' '.join(str(round(100 * w)) for w in said)}" for name, said in sorted(names.items())]
     path.parent.mkdir(exist_ok=True)
@@ -152,7 +154,7 @@ def address_tables(fit: Fit, judge: Judge) -> None:
            "*\tyes\t0"]
     for sign, i in sorted(fit.tfidf.vocabulary_.items()):
         said = round(100 * float(weights[i][1]))
-        if abs(said) >= 5:
+        if abs(said) >= LIGHT:
             out.append(f"{sign}\t{fit.tfidf.idf_[i]:.2f}\t{said}")
     (DEFAULT / "words").mkdir(exist_ok=True)
     (DEFAULT / "words" / "address.tsv").write_text("\n".join(out) + "\n", encoding="utf-8")
