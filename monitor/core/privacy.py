@@ -13,7 +13,7 @@ import unicodedata
 
 from monitor.core.homes import homes, signed
 from monitor.core.person_names import names
-from monitor.core.text import Text
+from monitor.core.text import Text, fold
 from monitor.core.verdict import PersonalData, Span
 
 _DIGIT = re.compile(r"[\d⓪①-⑨⁰¹²³⁴-⁹₀-₉]")
@@ -52,6 +52,14 @@ _IBAN = re.compile(r"(?i)kz\d\d[ ]?(?:[0-9a-z]{4}[ ]?){0,4}$")
 _IIN = re.compile(r"(?<![\dA-Za-z+])\d(?:[ .–-]?\d){11}(?![ .-]?\d)")
 _IIN_GROUPS = re.compile(r"\d{6}[ .–-]\d{6}|\d{6}[ .–-]\d{3}[ .–-]\d{3}|\d\d([ .–-])\d\d\1\d\d[ .–-]\d{3}[ .–-]?\d{3}|\d{4} \d{4} \d{4}|\d{3} \d{3} \d{3} \d{3}")
 _IIN_SAID = re.compile(r"(?i)(?:иин|жсн|iin|jsn|жеке сәйкестендіру|индивидуальн)[^\d]{0,25}$")
+_NUMERALS = frozenset(fold(
+    "нөл бір екі үш төрт бес алты жеті сегіз тоғыз он жиырма отыз қырық елу алпыс жетпіс сексен тоқсан жүз"
+    " ноль ноля один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать"
+    " двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто сто двести триста четыреста пятьсот шестьсот семьсот восемьсот девятьсот").split())
+_EIGHT = frozenset(fold("сегіз жеті восемь семь").split())
+"""What a phone begins with, in words."""
+_SPOKEN = 6
+"""So many numerals in a row, none of them "thousand", are a phone said aloud: "восемь семьсот семь сто двадцать …"."""
 
 
 def _luhn(digits: str) -> bool:
@@ -144,11 +152,27 @@ def _numbers(text: str, *, digits: bool) -> list[Span]:
     return found
 
 
+def spoken(text: Text) -> list[Span]:
+    """Phones in words."""
+    found: list[Span] = []
+    if _EIGHT.isdisjoint(text.folded):
+        return found
+    at, words = 0, text.folded
+    while at < len(words):
+        end = at
+        while end < len(words) and words[end] in _NUMERALS:
+            end += 1
+        if end - at >= _SPOKEN and words[at] in _EIGHT:
+            found.append(Span("phone", text.spans[at][0], text.spans[end - 1][1]))
+        at = end + 1
+    return found
+
+
 def find(text: Text) -> list[Span]:
     """All personal data, in the places of the raw text."""
     clean = text.clean
     digits = _DIGIT.search(clean) is not None
-    contacts = _numbers(clean, digits=digits)
+    contacts = _numbers(clean, digits=digits) + spoken(text)
     lived = homes(text, contacts) if digits else []
     named = names(text, contacts + lived)
     if named and digits and not lived:
