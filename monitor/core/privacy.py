@@ -1,17 +1,65 @@
-"""Personal data of private people in a text: spans to mask."""
+"""Personal data of private people in a text: spans to mask.
+
+Numbers tell themselves by their shape and check digits. A name is told by what stands in it (a patronymic, a first name
+beside a surname) and by where it stands (beside a contact, in a signature, after "меня зовут"); the akim who is spoken
+to and the poet a street is named after are none. A home is a house with a flat, a house after a word for living there,
+or a house in a signature; the house before which the road is broken is none.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
-from monitor.core.text import Text
-from monitor.core.verdict import Span
+from monitor.core.homes import homes, signed
+from monitor.core.person_names import names
+from monitor.core.text import Text, fold
+from monitor.core.verdict import PersonalData, Span
 
-_DIGIT = re.compile(r"\d{3}")
+_DIGIT = re.compile(r"[\d⓪①-⑨⁰¹²³⁴-⁹₀-₉]")
+_MANY = re.compile(r"(?:[\d⓪①-⑨⁰¹²³⁴-⁹₀-₉][^\n\d⓪①-⑨⁰¹²³⁴-⁹₀-₉]{0,6}){5}")
+_ODD_DIGIT = re.compile(r"[^\D0-9]|[⓪①-⑨⁰¹²³⁴-⁹₀-₉]")
+"""Digits that are not 0-9: full-width, Arabic, in circles. Boxed ones (8\ufe0f\u20e3) are 0-9 with marks behind."""
+_APART = r"[\s().,\-‐-―−/_*~·•|\u20e3]"
+"""What people put between the digits of a phone."""
+_LIKE = r"[0-9OoОоЗзlI]"
+"""A digit, or a letter that passes for one."""
+_MOBILE = r"7(?:0[0-9]|4[07]|5[01]|6[0-4]|7[0-9])"
+_CODE = re.compile(_MOBILE)
+"""Codes of mobile networks: 700-709, 740, 747, 750, 751, 760-764, 770-779 (national numbering plan of Kazakhstan)."""
+_PHONE = re.compile(rf"(?<![\d+])(?<!\d[./,-])(?:\+{_APART}{{0,2}}7{_APART}{{0,3}}[3-79]|[78]{_APART}{{0,3}}[79])(?:{_APART}{{0,3}}{_LIKE}){{9}}(?!\d)")
+_SHORT = re.compile(rf"(?<![\d+])(?<!\d[./,-])(?:{_MOBILE}|\({_MOBILE}\)){_APART}{{0,3}}\d{{3}}{_APART}{{0,2}}\d\d{_APART}{{0,2}}\d\d(?!\d)")
+_ABROAD = re.compile(rf"(?<![\d+])\+[1-69]\d{{0,2}}(?:{_APART}{{0,3}}\d){{8,11}}(?!\d)")
+_LANDLINE = re.compile(r"(?<![\d+])\(7[12]\d{2,3}\)[ \t-]{0,2}\d(?:[ -]{0,2}\d){4,5}(?!\d)")
+_LOCAL = re.compile(r"(?<![\d+/.,:-])\(?\d\)?(?:[ ()-]{0,2}\d){4,9}(?![ -]?\d)")
+_CALLED = re.compile(
+    r"(?i)(?<!\w)(?:(тел|телефон\w{0,4}|тлф|домашн\w{2})|т|сот\w{0,6}|ұялы\w{0,3}|байланыс\w{0,4}|звон\w{2,4}|хабарлас\w{0,9}"
+    r"|what'?s\s?app|ватсап\w{0,2}|вацап\w{0,2}|уатсап\w{0,2})(?:[.:№—–-]|\s){1,4}$")
+_HOTLINE = re.compile(r"(?i)(?:горяч|қауырт|жедел|диспетчер|call|колл|справочн|при[её]мн|қабылдау|дежурн|кезекші|доверия|сенім)[^.!?\n]{0,25}$")
+_CONTRACT = re.compile(
+    r"(?i)(?:договор\w{0,3}|лицев\w{2,3}|л/?с|сч[её]т\w{0,2}|шот\w{0,3}|шарт\w{0,5}|квитанц\w{1,3}|түбіртек\w{0,3}|заявк\w|заявлени\w|өтінім\w{0,3}|кадастр\w{0,6}|накладн\w{2}"
+    r"|талон\w{0,2}|біп|бин|bin)(?:[ \t]+(?:номер\w?|нөмір\w{0,2}|№|сч[её]т\w?|шот\w{0,2}))?[\s№:.-]{0,4}$")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,3}")
-_PHONE = re.compile(r"(?<![\d+])(?:\+?7|8)[\s\-(]{0,3}7\d{2}[\s\-)]{0,3}\d{3}[\s\-]{0,2}\d{2}[\s\-]{0,2}\d{2}(?!\d)")
-_CARD = re.compile(r"(?<!\d)[2-6]\d{3}(?:[ \-]?\d{4}){3}(?!\d)")
-_IIN = re.compile(r"(?<!\d)\d{12}(?!\d)")
+_EMAIL_SAID = re.compile(
+    r"[a-z0-9_.+-]{2,64}(?:\s?[@＠]\s?|\s?[(\[]\s?(?:at|@|собак\w|ит)\s?[)\]]\s?|\s(?:собак[аи]|собачка|at)\s)"
+    r"(?:[a-z0-9-]{2,63}\s?(?:\.|[(\[](?:dot|точка)[)\]]|\sточка\s)\s?(?:ru|kz|com|net|org|me|ру|кз|ком|example|invalid)"
+    r"|(?:мейл|майл|гмейл|джимейл|яндекс)\s?(?:\.|точка)\s?(?:ру|ком|кз))(?!\w)", re.I)
+"""An address with spaces, or with its signs in words."""
+_OFFICE_EMAIL = re.compile(r"(?i)@(?:[\w-]+\.){0,3}gov\.kz$")
+_CARD = re.compile(r"(?<![\dA-Za-z])[2-6](?:[ \t.–-]{0,2}\d){15}(?![ -]?\d)")
+_CARD_SAID = re.compile(r"(?i)карт|kaspi|каспи|gold|голд|jusan|halyk|visa|master")
+_IBAN = re.compile(r"(?i)kz\d\d[ ]?(?:[0-9a-z]{4}[ ]?){0,4}$")
+_IIN = re.compile(r"(?<![\dA-Za-z+])\d(?:[ .–-]?\d){11}(?![ .-]?\d)")
+_IIN_GROUPS = re.compile(r"\d{6}[ .–-]\d{6}|\d{6}[ .–-]\d{3}[ .–-]\d{3}|\d\d([ .–-])\d\d\1\d\d[ .–-]\d{3}[ .–-]?\d{3}|\d{4} \d{4} \d{4}|\d{3} \d{3} \d{3} \d{3}")
+_IIN_SAID = re.compile(r"(?i)(?:иин|жсн|iin|jsn|жеке сәйкестендіру|индивидуальн)[^\d]{0,25}$")
+_NUMERALS = frozenset(fold(
+    "нөл бір екі үш төрт бес алты жеті сегіз тоғыз он жиырма отыз қырық елу алпыс жетпіс сексен тоқсан жүз"
+    " ноль ноля один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать"
+    " двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто сто двести триста четыреста пятьсот шестьсот семьсот восемьсот девятьсот").split())
+_EIGHT = frozenset(fold("сегіз жеті восемь семь").split())
+"""What a phone begins with, in words."""
+_SPOKEN = 6
+"""So many numerals in a row, none of them "thousand", are a phone said aloud: "восемь семьсот семь сто двадцать …"."""
 
 
 def _luhn(digits: str) -> bool:
@@ -21,85 +69,113 @@ def _luhn(digits: str) -> bool:
 
 
 def iin_date(digits: str) -> bool:
-    """Whether twelve digits begin with a date of birth and a digit of century and sex, as an IIN does."""
+    """Whether twelve digits begin with a date of birth and a digit of century and sex, as an IIN does; a BIN never does
+    (its fifth digit is 4, 5 or 6)."""
     return 1 <= int(digits[2:4]) <= 12 and 1 <= int(digits[4:6]) <= 31 and digits[6] in "0123456"
+
+
+def iin_check(digits: str) -> bool:
+    """Whether the last of twelve digits is the check digit of an IIN or BIN.
+
+    Rules of forming the identification number, decree of the Government of Kazakhstan 406 of 22 May 2007: the sum of
+    the first eleven by the weights 1 … 11, modulo 11; where that is 10, by the weights 3 … 11, 1, 2; 10 again is never given out.
+    """
+    for shift in (0, 2):
+        rest = sum(int(d) * ((i + shift) % 11 + 1) for i, d in enumerate(digits[:11])) % 11
+        if rest < 10:
+            return rest == int(digits[11])
+    return False
+
+
+def _is_iin(said: str, before: str) -> bool:
+    digits = re.sub(r"\D", "", said)
+    if digits[4] in "456" or _CONTRACT.search(before):
+        return False
+    named = bool(_IIN_SAID.search(before))
+    if not iin_date(digits):        # since decree 853 of 26 August 2013 it need not begin with the date of birth
+        return named
+    return named or len(said) == 12 or (_IIN_GROUPS.fullmatch(said) is not None and iin_check(digits))
+
+
+def _is_card(said: str, before: str, after: str) -> bool:
+    digits = re.sub(r"\D", "", said)
+    return not _IBAN.search(before) and (_luhn(digits) or bool(_CARD_SAID.search(before) or _CARD_SAID.search(after)))
+
+
+def _is_phone(said: str, before: str) -> bool:
+    digits = re.sub(r"\D", "", said)
+    if len(digits) < 6:             # more letters than digits hardly is a number
+        return False
+    mobile = _CODE.match(digits) if len(digits) == 10 else _CODE.match(digits, 1)
+    if not mobile and _HOTLINE.search(before):
+        return False
+    return said != digits or not _CONTRACT.search(before)
 
 
 def numbers(text: str) -> list[Span]:
     """Phones, IINs, cards and e-mail addresses."""
+    return _numbers(text, digits=_DIGIT.search(text) is not None)
+
+
+def _numbers(text: str, *, digits: bool) -> list[Span]:
     found: list[Span] = []
-    if "@" in text:
-        found += [Span("email", *m.span()) for m in _EMAIL.finditer(text)]
-    if _DIGIT.search(text):
-        taken = [(m.start(), m.end()) for m in _CARD.finditer(text) if _luhn(re.sub(r"\D", "", m[0]))]
-        found += [Span("card", a, b) for a, b in taken]
-        found += [Span("iin", *m.span()) for m in _IIN.finditer(text) if iin_date(m[0])]
-        found += [Span("phone", *m.span()) for m in _PHONE.finditer(text)
-                  if not any(a < m.end() and m.start() < b for a, b in taken)]
+    taken: set[int] = set()
+
+    def take(kind: PersonalData, start: int, end: int) -> None:
+        if taken.isdisjoint(range(start, end)):
+            taken.update(range(start, end))
+            found.append(Span(kind, start, end))
+
+    if "@" in text or "собак" in text or "＠" in text or "(at" in text or "[at" in text:
+        for pattern in (_EMAIL, _EMAIL_SAID):
+            for m in pattern.finditer(text):
+                if not _OFFICE_EMAIL.search(m[0]):
+                    take("email", *m.span())
+    if not digits or not _MANY.search(text):
+        return found
+    if not text.isascii() and _ODD_DIGIT.search(text):
+        text = _ODD_DIGIT.sub(lambda m: str(unicodedata.digit(m[0], 0)), text)
+    for m in _CARD.finditer(text):
+        if _is_card(m[0], text[max(0, m.start() - 30):m.start()], text[m.end():m.end() + 20]):
+            take("card", *m.span())
+    for m in _IIN.finditer(text):
+        if _is_iin(m[0], text[max(0, m.start() - 40):m.start()]):
+            take("iin", *m.span())
+    for pattern in (_PHONE, _SHORT, _ABROAD, _LANDLINE):
+        for m in pattern.finditer(text):
+            if _is_phone(m[0], text[max(0, m.start() - 45):m.start()]):
+                take("phone", *m.span())
+    for m in _LOCAL.finditer(text):
+        called = _CALLED.search(text[max(0, m.start() - 20):m.start()])
+        if called and (called[1] or m.end() - m.start() > 5) and not _HOTLINE.search(text[max(0, m.start() - 45):m.start()]):
+            take("phone", *m.span())
     return found
 
 
-_U = "A-ZА-ЯЁӘІҢҒҮҰҚӨҺ"
-_W = rf"[{_U}][a-zа-яёәіңғүұқөһ]{{1,30}}"
-_PATRONYMIC = re.compile(
-    rf"(?<!\w)(?:{_W}(?:-{_W})?[ \t]+){{0,2}}{_W}[ \t]+(?:[{_U}]\w{{1,25}}(?:ович|евич|ьич)(?:а|у|ем|ем|е)?|[{_U}]\w{{1,25}}(?:овн|евн|ичн)(?:а|ы|е|у|ой)"
-    rf"|[{_U}]\w{{1,25}}(?:ұлы|улы|қызы|кызы|uly|qyzy|kyzy)(?:на|не|ның|нің|н|нын)?)(?!\w)(?:[ \t]+{_W})?")
-_SIGNED = re.compile(
-    rf"(?:[Мм]еня зовут|[Мм]енің атым|[Аа]ты-жөнім|[Сс] уважением,?|[Ққ]ұрметпен,?|ФИО:?|[Мм]енің есімім|[Оо]брататься:?|[Кк]онтакт\w{{0,3}}:?|[Хх]абарласу\w{{0,6}}:?)[ \t,:—–-]*({_W}(?:[ \t]+(?:{_W}|[{_U}]\.)){{0,2}})")
-_NEAR = re.compile(rf"(?<!\w)({_W}(?:[ \t]+(?:{_W}|[{_U}]\.)){{0,2}})[ \t,:()—–-]{{0,4}}$")
-_AFTER = re.compile(rf"^[ \t,:()—–-]{{1,4}}({_W}(?:[ \t]+(?:{_W}|[{_U}]\.)){{0,2}})(?!\w)")
-_OFFICIAL = re.compile(r"(?i)(?:уважаем\w{2}|құрметті|господин\w?|госпожа|аким\w{0,2}|әкім\w{0,4}|мырза|директор\w?|министр\w?|имени|ул\.|улиц\w{1,2}|атындағы)[ \t,:]*$")
-_NOT_NAME = frozenset(["тел", "телефон", "звоните", "моб", "телефоны", "номер", "ватсап", "whatsapp", "иин", "жсн", "контакты", "адрес", "мой", "тол", "вот", "прошу", "жду", "рахмет", "рақмет", "спасибо", "хабарласыңыз", "нөмірім", "нөмірі", "байланыс", "каспи", "kaspi"])
-_HOME = re.compile(
-    r"(?i)(?<!\w)(?:жив[уеё]\w{0,2}|прожива\w{2,5}|мой адрес|наш адрес|адрес|прописан\w?|тұрам\w{1,3}|турам\w{1,3}|тұратын\w{0,4}|мекенжай\w{0,6}|мекен-жай\w{0,6}|адресім|үйіміз|turamyn|(?:в|у нас в) (?:нашем )?доме|наш дом|квартир\w{1,2}|пәтер\w{0,6}|кв\.?|патер\w{0,6})(?!\w)")
-_HOUSE = re.compile(rf"(?<!\w)[{_U}][\w.-]{{2,30}}(?:[ \t]+[\w.]{{1,14}}){{0,2}},?[ \t]*(?:д\.|дом|үй|уй)?[ \t]*\d{{1,4}}[а-яА-Я/]?\w{{0,3}}(?:[-,][ \t]*(?:үй|кв\.?|уй|квартира|пәтер)?[ \t]*\d{{0,4}})?")
-_FLAT = re.compile(r"(?i)\d{1,4}\w?(?:-?(?:үй|уй))?[,\s]{1,3}(?:(?:кв\.?|квартира)[ \t]*\d{1,4}|\d{1,4}[ -]?(?:пәтер|патер))")
-
-
-def names(text: str, contacts: list[Span]) -> list[Span]:
-    """Full names with a patronymic, names after a signature and names beside a phone or an IIN; not officials spoken to."""
+def spoken(text: Text) -> list[Span]:
+    """Phones in words."""
     found: list[Span] = []
-    for m in _PATRONYMIC.finditer(text):
-        if not _OFFICIAL.search(text[max(0, m.start() - 40):m.start()]):
-            found.append(Span("name", *m.span()))
-    for m in _SIGNED.finditer(text):
-        found.append(Span("name", *m.span(1)))
-    for one in contacts:
-        if one.kind in ("phone", "iin"):
-            at = max(0, one.start - 70)
-            before = _NEAR.search(text[at:one.start])
-            if before is not None and before[1].split()[-1].lower() not in _NOT_NAME and before[1].split()[0].lower() not in _NOT_NAME:
-                found.append(Span("name", at + before.start(1), at + before.end(1)))
-                continue
-            after = _AFTER.search(text[one.end:one.end + 70])
-            if after is not None and after[1].split()[0].lower() not in _NOT_NAME:
-                found.append(Span("name", one.end + after.start(1), one.end + after.end(1)))
-    return found
-
-
-def homes(text: str) -> list[Span]:
-    """Where the author lives: a street with a house beside a word for living there, or a flat."""
-    found = [Span("address", *m.span()) for m in _FLAT.finditer(text)]
-    if not found:
-        for m in _HOME.finditer(text):
-            at = max(0, m.start() - 60)
-            house = _HOUSE.search(text[m.end():m.end() + 60])
-            if house is not None:
-                found.append(Span("address", m.end() + house.start(), m.end() + house.end()))
-                break
-            if m[0].lower().startswith(("тұр", "тур", "turam")):
-                house = _HOUSE.search(text[at:m.start()])
-                if house is not None:
-                    found.append(Span("address", at + house.start(), at + house.end()))
-                    break
+    if _EIGHT.isdisjoint(text.folded):
+        return found
+    at, words = 0, text.folded
+    while at < len(words):
+        end = at
+        while end < len(words) and words[end] in _NUMERALS:
+            end += 1
+        if end - at >= _SPOKEN and words[at] in _EIGHT:
+            found.append(Span("phone", text.spans[at][0], text.spans[end - 1][1]))
+        at = end + 1
     return found
 
 
 def find(text: Text) -> list[Span]:
     """All personal data, in the places of the raw text."""
     clean = text.clean
-    contacts = numbers(clean)
-    out: list[Span] = []
-    for one in (*contacts, *names(clean, contacts), *homes(clean)):
-        out.append(Span(one.kind, *text.raw_span(one.start, one.end)))
-    return out
+    digits = _DIGIT.search(clean) is not None
+    contacts = _numbers(clean, digits=digits) + spoken(text)
+    lived = homes(text, contacts) if digits else []
+    named = names(text, contacts + lived)
+    if named and digits and not lived:
+        lived = signed(clean, contacts, named)
+    found = contacts + named + lived
+    return [Span(one.kind, *text.raw_span(one.start, one.end)) for one in found] if found else found
