@@ -33,17 +33,17 @@ from monitor.core.row import as_post, parse_row
 from monitor.core.text import Text
 from monitor.core.words import marks, signs
 
-LEAST = 2
+LEAST = 3
 """Posts that a sign must stand in."""
-FIELDS = {"topic": (30.0, 0.15, None), "kind": (10.0, 0.3, None), "urgency": (30.0, 0.3, "balanced")}
-"""How freely each is fitted (C), what a mark of the word lists weighs beside the words, and whether rare labels count more."""
+FIELDS = {"topic": (30.0, 0.15, None), "kind": (10.0, 0.3, None), "urgency": (10.0, 0.5, {"urgent": 2.0, "normal": 1.0})}
+"""How freely each is fitted (C), what a mark of the word lists weighs beside the words, and what a post of a label counts."""
 WORDS_BESIDE_CUES = 5.0
 """What the words of a post weigh beside its cues before the fit finds its own weights."""
 LIGHT = 15
 """Hundredths below which a weight is not worth a line of the table."""
 EXAMPLES = 3
 """How often an example of a knowledge file is taken: an analyst's word weighs more than one post."""
-NEGATIVE = 2.0
+NEGATIVE = 3.0
 """What a post that is not addressed counts: a wrong number costs more than a look in triage."""
 
 Row = tuple[list[str], dict[str, float], dict[str, str]]
