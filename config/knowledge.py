@@ -196,7 +196,8 @@ def _language(source: Source) -> LanguageModel:
     listed = source.document("language/words.yaml")
     words = {name: frozenset(w.text() for w in listed.need(name).list()) for name in ("kk", "ru", "en", "latin")}
     foreign = listed.need("foreign")
-    words |= {name: frozenset(w.text() for w in foreign.need(name).list()) for name in ("kyrgyz", "tatar", "uzbek", "turkish")}
+    words |= {name: frozenset(w.text() for w in foreign.need(name).list()) for name in (
+        "kyrgyz", "tatar", "uyghur", "uzbek", "karakalpak", "turkish", "ukrainian")}
     words |= {name: frozenset(foreign.need(name).text()) for name in ("letters", "strange")}
     shipped = Path(langdetect.__file__).parent / "profiles"
     profiles = [source.text(f"language/{name}.json") for name in ("kk", "kk-plain", "kk-latin")]

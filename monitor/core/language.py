@@ -20,9 +20,20 @@ from monitor.core.verdict import Language
 _WORD = re.compile(r"[^\W\d_]+")
 _SKIPPED = re.compile(r"https?://\S{1,500}|@[\w.]{1,64}|#\w{1,64}")
 _KAZAKH = re.compile("[әіңғүұқөһ]")
+_REPEATED = re.compile(r"([^\W\d_])\1{2,}")
+_TYPED_FOR = str.maketrans("iəhaceopxy", "иәһасеорху")
+"""Latin letters that stand for Cyrillic ones in a word that has both; i for і is typed in Kazakh and in Ukrainian alike."""
+_INFLECTED = re.compile("(?:[ыиое]й|ая|яя|ое|ее|ые|ие|[ое]го|[ое]му|[ыи]ми|[ыи]х|ую|юю|[аеиоуыя]ть|ться|тся|[аяиеы]л[аио]?|[аеяую]ет|[аяую]ют|[ая]т"
+                        "|ишь|ешь|ите|йте|ов|ев|ами|ями|ах|ях|ом|ем|ость|ости|ени[еяю])$")
+"""Endings that Russian words take in a sentence and loans in Kazakh do not, but for a few."""
+
 _KAZAKH_LATIN = re.compile("q(?!u)|[ǵńýūñ]|[gk]h|(?<![aeiou])y(?![aeiou])")
 _ONLY_KAZAKH = re.compile("[әғқұі]")
 _PLAIN = str.maketrans("әіңғүұқөһё", "аингуукохе")
+_ASCII = re.compile("[a-zə]")
+_LATE = re.compile("[аәеиоөуүыіэ][^аәеиоөуүыіэ]+ә")
+"""Tatar, Bashkir and Uyghur have ә in any syllable, Kazakh, but for a few words, in the first only."""
+_LONG = re.compile("аа|оо|өө|уу|үү|ээ")
 _CYRILLIC = re.compile("[а-яёӏ-ӿіўґєї]")
 _SENTENCE = re.compile(r"[.!?…\n;]")
 AS_CYRILLIC = 0.5
@@ -31,19 +42,24 @@ READ = 3_000
 """Characters whose language is looked at."""
 CAP = 4.0
 """The most that one word may weigh."""
-CHANGE, CHANGE_AT_STOP = 5.0, 2.0
+CHANGE, CHANGE_AT_STOP = 6.0, 2.0
 """What it costs to change sides between two words, and at the end of a sentence."""
-STRETCH = 4.5
+STRETCH = 5.5
 """What the words of each side must weigh in all for a text to be mixed."""
-UNLISTED = 11.0
+UNLISTED = 10.0
 """The same for stretches without a single listed word or letter of their language."""
 NAME = 0.3
 SHORT = 12
 """Words up to which two words make a stretch; else three."""
 SHARE = 0.08
 """The share of the words that each side must have in a long text: a name or a quotation does not make it mixed."""
+DOUBT = 0.8
+"""What a text without Kazakh letters must weigh to be Kazakh: a lone loan is rather Russian."""
 UNSURE = 0.35
 """Weight per word below which langdetect is asked."""
+AKIN = {"kyrgyz": 1, "uzbek": 1, "tatar": 3, "uyghur": 3, "ukrainian": 8}
+"""Languages in Cyrillic that must not be called by ours, each with the most eighths of its words that may have ә, ғ, қ, ұ or і."""
+AKIN_LATIN = ("uzbek", "turkish", "karakalpak")
 _OWN = {"kk": "kk", "kk-plain": "kk", "kk-latin": "kk_latin", "ru": "ru", "en": "en"}
 
 
@@ -53,7 +69,10 @@ class LanguageModel:
     def __init__(self, cyrillic: Mapping[str, float], latin: Mapping[str, float], words: Mapping[str, frozenset[str]],
                  profiles: Sequence[str]) -> None:
         self._cyrillic, self._latin, self._words = dict(cyrillic), dict(latin), dict(words)
-        self._words["akin"] = self._words["kyrgyz"] | self._words["uzbek"]
+        ours = self._words["kk"] | self._words["ru"] | self._words["latin"]
+        for name in (*AKIN, *AKIN_LATIN):
+            self._words[name] -= ours
+        self._words["akin"] = frozenset().union(*[self._words[name] for name in AKIN])
         self._odd = re.compile(f"[{''.join(words['letters'])}]")
         self._detectors = DetectorFactory()
         self._detectors.seed = 0    # langdetect draws at random; the same text must get the same answer
@@ -72,7 +91,7 @@ class LanguageModel:
         if not words:
             return "other"
         latin = [w for w in words if w[0] < "Ѐ" and not _CYRILLIC.search(w)]
-        if 2 * len(latin) > len(words):
+        if 3 * len(latin) > 2 * len(words):
             return self._of_latin(latin, clean)
         if latin:
             words = [w for w in words if w[0] >= "Ѐ" or _CYRILLIC.search(w)]
@@ -85,17 +104,18 @@ class LanguageModel:
         own = sum(bool(_ONLY_KAZAKH.search(w)) for w in words)
         if sum(w > 1 for w in weights) > 1 and sum(w < -1 for w in weights) > 1 and self._changes(typed):
             return "mixed"
-        if total <= 0 and own >= 2 and own * 4 >= len(words):
-            return "kk"     # foreign names weigh against it, Kazakh words carry it
+        if total <= 0 and own * 4 >= len(words) and not any(
+                w < -1 and self._surely_russian(word) for word, w in zip(words, weights, strict=True)):
+            return "kk"     # names and loans weigh against it, Kazakh words carry it
         if abs(total) < UNSURE * len(words) and len(words) >= 4:
             asked = self._ask(clean)
             if asked in ("ru", "other"):
                 return asked
             if asked == "kk":
                 total = 1.0
-        if total > 0:
-            return "kk" if _KAZAKH.search(clean) else "kk_plain"
-        return "ru"
+        if total > 0 and _KAZAKH.search(clean):
+            return "kk"
+        return "kk_plain" if total > DOUBT else "ru"
 
     def _weigh(self, word: str) -> float:
         """Log-odds of a Cyrillic word, Kazakh above zero."""
@@ -105,11 +125,18 @@ class LanguageModel:
             return (CAP if _KAZAKH.search(word) else 2.5) if kk else -2.5
         if kk:
             return 0.0
+        if _REPEATED.search(word):
+            return self.weigh(_REPEATED.sub(r"\1", word))
+        if len(word) >= 4 and len(set(word)) <= 2:
+            return 0.0      # ахаха, лалала
+        if _ASCII.search(word):
+            word = word.translate(_TYPED_FOR)
         if _ONLY_KAZAKH.search(word):
             return CAP
         table = self._cyrillic
         framed = f" {word.translate(_PLAIN)} "
-        weight = sum([table.get(framed[i:i + 3], 0.0) for i in range(len(framed) - 2)])
+        whole = table.get(framed)
+        weight = sum([table.get(framed[i:i + 3], 0.0) for i in range(len(framed) - 2)]) if whole is None else whole
         if _KAZAKH.search(word):
             weight += CAP
         if "щ" in word or "ъ" in word or "ё" in word:
@@ -128,6 +155,14 @@ class LanguageModel:
         if _KAZAKH_LATIN.search(word):
             weight += 2.0
         return weight + AS_CYRILLIC * self.weigh(cyrillic(word))
+
+    def _surely_kazakh(self, word: str) -> bool:
+        return bool(_ONLY_KAZAKH.search(word)) or (word in self._words["kk"] and word not in self._words["ru"])
+
+    def _surely_russian(self, word: str) -> bool:
+        """Whether a word that weighs as Russian is one of a Russian sentence, and not a loan that Kazakh uses too."""
+        words = self._words
+        return (word in words["ru"] and word not in words["kk"]) or bool(_INFLECTED.search(word))
 
     def _changes(self, typed: str) -> bool:
         """Whether the words change sides in whole stretches: the cheapest way to give each word a side (Viterbi).
@@ -159,7 +194,7 @@ class LanguageModel:
             sums[side] += weight if side else -weight
             if abs(weight) > 1 and (weight > 0) == side:
                 counts[side] += 1
-                sure[side] += word in self._words["kk" if side else "ru"] or (side and bool(_ONLY_KAZAKH.search(word)))
+                sure[side] += self._surely_kazakh(word) if side else self._surely_russian(word)
             if not (stay_kk if side else stay_ru):
                 side = not side
         least = max(2 if len(said) < SHORT else 3, SHARE * len(said))
@@ -173,14 +208,18 @@ class LanguageModel:
             return False
         own = sum(1 for w in words if _ONLY_KAZAKH.search(w))
         strange = sum(c in lists["strange"] for c in clean)
-        if strange and strange >= own:
-            return True
-        for name in ("kyrgyz", "tatar", "uzbek"):
+        if strange and (strange >= own or "і" not in clean):
+            return True     # no Kazakh text of some length is without і
+        for name, most in AKIN.items():
             said = sum(w in lists[name] for w in words)
-            if said >= 2 and said * 6 >= len(words) and own * 8 < len(words) * (3 if name == "tatar" else 1):
+            if said >= 2 and said * 6 >= len(words) and own * 8 <= len(words) * most:
                 return True
-        # Kyrgyz has ң, ө, ү but none of ә, ғ, қ, ұ, і; a Kazakh text of this length always has one of those.
-        return own == 0 and odd >= 3 and len(words) >= 4
+        late = sum(1 for w in words if _LATE.search(w))
+        if late >= 2 and late * 6 >= len(words) and late * 2 > sum(w in lists["kk"] for w in words):
+            return True
+        # Kyrgyz has ң, ө, ү and long vowels, and none of ә, ғ, қ, ұ, і.
+        return own == 0 and odd >= 2 and len(words) >= 4 and (
+            not lists["kyrgyz"].isdisjoint(words) or any(_LONG.search(w) for w in words))
 
     def _of_latin(self, words: Sequence[str], clean: str) -> Language:
         lists = self._words
@@ -188,7 +227,7 @@ class LanguageModel:
         total = sum([self.weigh_latin(w) for w in words])
         english = sum(w in lists["en"] for w in words)
         kazakh = sum(w in lists["latin"] for w in words)
-        for name in ("uzbek", "turkish"):
+        for name in AKIN_LATIN:
             said = sum(w in lists[name] for w in words)
             if said >= 2 and said > kazakh and said > english and said * 8 >= n:
                 return "other"
