@@ -76,7 +76,7 @@ class LanguageModel:
         for name in (*AKIN, *AKIN_LATIN):
             self._words[name] -= ours
         self._words["akin"] = frozenset().union(*[self._words[name] for name in AKIN])
-        self._odd = re.compile(f"[{''.join(words['letters'])}]")
+        self._odd, self._strange = (re.compile(f"[{''.join(sorted(words[name]))}]") for name in ("letters", "strange"))
         self._detectors = DetectorFactory()
         self._detectors.seed = 0    # langdetect draws at random; the same text must get the same answer
         self._detectors.load_json_profile(list(profiles))
@@ -96,9 +96,10 @@ class LanguageModel:
         latin = [w for w in words if w[0] < "Ѐ" and not _CYRILLIC.search(w)]
         if 3 * len(latin) > 2 * len(words):
             return self._of_latin(latin, clean)
-        words = [w for w in words if _CYRILLIC.search(w)]
-        if not words:
-            return "other"
+        if latin or max(clean) > "ӿ":
+            words = [w for w in words if _CYRILLIC.search(w)]
+            if not words:
+                return "other"
         weigh = self.weigh
         weights = [weigh(w) for w in words]
         if self._foreign(words, clean):
@@ -210,24 +211,25 @@ class LanguageModel:
         """Whether a Cyrillic text is in a language akin to Kazakh or Russian that is neither."""
         lists = self._words
         odd = len(self._odd.findall(clean))
-        if not odd and lists["akin"].isdisjoint(words):
+        met = lists["akin"].intersection(words)
+        if not odd and not met:
             return False
-        strange = sum(c in lists["strange"] for c in clean)
-        if strange and ("і" not in clean or strange >= sum(1 for w in words if _ALSO_TATAR.search(w))):
+        strange = len(self._strange.findall(clean))
+        if strange and ("і" not in clean or strange >= sum([1 for w in words if _ALSO_TATAR.search(w)])):
             return True     # no Kazakh text of some length is without і
-        own = sum(1 for w in words if _ONLY_KAZAKH.search(w))
-        kazakh = sum(w in lists["kk"] for w in words)
-        for name, (least, most) in AKIN.items():
-            said = sum(w in lists[name] for w in words)
+        own = sum([1 for w in words if _ONLY_KAZAKH.search(w)])
+        kazakh = sum([w in lists["kk"] for w in words])
+        for name, (least, most) in AKIN.items() if met else ():
+            said = sum([w in lists[name] for w in words])
             if said >= max(least, kazakh + 1) and said * (6 if said > 1 else 5) >= len(words) and (
                     own * 8 <= len(words) * most if said > 1 else own == 0):
                 return True
-        late = sum(1 for w in words if _LATE.search(w))
+        late = sum([1 for w in words if _LATE.search(w)]) if "ә" in clean else 0
         if late > 1 and late * 6 >= len(words) and late * 2 > kazakh:
             return True
         # Kyrgyz has ң, ө, ү, in any syllable, and long vowels, and none of ә, ғ, қ, ұ, і.
         return own == 0 and odd >= 2 and len(words) >= 4 and (
-            not lists["kyrgyz"].isdisjoint(words) or sum(1 for w in words if _LONG.search(w)) * 8 >= len(words))
+            not lists["kyrgyz"].isdisjoint(met) or sum([1 for w in words if _LONG.search(w)]) * 8 >= len(words))
 
     def _of_latin(self, words: Sequence[str], clean: str) -> Language:
         lists = self._words
