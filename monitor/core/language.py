@@ -31,7 +31,8 @@ noun are left out: Kazakh borrows тональный крем and детский
 _KAZAKH_LATIN = re.compile("q(?!u)|[ǵńýūñ]|[gk]h|(?<![aeiou])y(?![aeiou])")
 _ONLY_KAZAKH = re.compile("[әғқұі]")
 _PLAIN = str.maketrans("әіңғүұқөһё", "аингуукохе")
-_ASCII = re.compile("[a-zə]")
+_ODD = re.compile(r"[a-zə]|([^\W\d_])\1\1")
+_MARKED = re.compile("[ңүөһщъё]")
 _LATE = re.compile("[аәеиоөуүыіэ][^аәеиоөуүыіэ]+ә")
 """Tatar, Bashkir and Uyghur have ә in any syllable, Kazakh, but for a few words, in the first only."""
 _LONG = re.compile("аа|оо|өө|уу|үү|ээ|[еөүи][бвгджзйклмнңпрстфхцчш]+[өү]")
@@ -101,14 +102,14 @@ class LanguageModel:
             if not words:
                 return "other"
         weigh = self.weigh
-        weights = [weigh(w) for w in words]
+        weights = list(map(weigh, words))
         if self._foreign(words, clean):
             return "other"
         total = sum(weights)
-        if sum(w > 1 for w in weights) > 1 and sum(w < -1 for w in weights) > 1 and self._changes(self._said(typed)):
+        if sum([w > 1 for w in weights]) > 1 and sum([w < -1 for w in weights]) > 1 and self._changes(self._said(typed)):
             return "mixed"
-        if total < UNSURE * len(words):
-            own = sum(bool(_ONLY_KAZAKH.search(w)) for w in words)
+        if total < UNSURE * len(words) and _ONLY_KAZAKH.search(clean):
+            own = sum([1 for w in words if _ONLY_KAZAKH.search(w)])
             if own * 4 >= len(words):       # names and loans weigh against it, Kazakh words carry it
                 said = self._said(typed)
                 if sum(w for _, w, _ in said) > 0 or not any(w < -1.5 and self._surely_russian(word) for word, w, _ in said):
@@ -131,22 +132,21 @@ class LanguageModel:
             return (CAP if _KAZAKH.search(word) else 2.5) if kk else -2.5
         if kk:
             return 0.0
-        if _REPEATED.search(word):
-            return self.weigh(_REPEATED.sub(r"\1", word))
-        if len(word) >= 4 and len(set(word)) <= 2:
-            return 0.0      # ахаха, лалала
-        if _ASCII.search(word):
+        if _ODD.search(word):
+            if _REPEATED.search(word):
+                return self.weigh(_REPEATED.sub(r"\1", word))
             word = word.translate(_TYPED_FOR)
         if _ONLY_KAZAKH.search(word):
             return CAP
-        table = self._cyrillic
-        framed = f" {word.translate(_PLAIN)} "
-        whole = table.get(framed)
-        weight = sum([table.get(framed[i:i + 3], 0.0) for i in range(len(framed) - 2)]) if whole is None else whole
-        if _KAZAKH.search(word):
-            weight += CAP
-        if "щ" in word or "ъ" in word or "ё" in word:
-            weight -= 2.0
+        if len(word) >= 4 and len(set(word)) <= 2:
+            return 0.0      # ахаха, лалала
+        weight = 0.0
+        if _MARKED.search(word):
+            weight = CAP if _KAZAKH.search(word) else -2.0
+            word = word.translate(_PLAIN)
+        get, framed = self._cyrillic.get, f" {word} "
+        whole = get(framed)
+        weight += sum([get(framed[i:i + 3], 0.0) for i in range(len(word))]) if whole is None else whole
         return max(-CAP, min(CAP, weight))
 
     def _weigh_latin(self, word: str) -> float:
