@@ -265,7 +265,8 @@ def _language(source: Source) -> LanguageModel:
     listed = source.document("language/words.yaml")
     words = {name: frozenset(w.text() for w in listed.need(name).list()) for name in ("kk", "ru", "en", "latin")}
     foreign = listed.need("foreign")
-    words |= {name: frozenset(w.text() for w in foreign.need(name).list()) for name in ("kyrgyz", "tatar", "uzbek", "turkish")}
+    words |= {name: frozenset(w.text() for w in foreign.need(name).list()) for name in (
+        "kyrgyz", "tatar", "uyghur", "uzbek", "karakalpak", "turkish", "ukrainian")}
     words |= {name: frozenset(foreign.need(name).text()) for name in ("letters", "strange")}
     shipped = Path(langdetect.__file__).parent / "profiles"
     profiles = [source.text(f"language/{name}.json") for name in ("kk", "kk-plain", "kk-latin")]
@@ -300,19 +301,22 @@ def _kazakh(code: str) -> tuple[str, ...]:
             ins + "ен", loc + "агы", loc + "еги", adj + "ык", adj + "ик")
 
 
+def name_endings(kind: str) -> tuple[str, ...]:
+    """What a name of this class of names.tsv ends in, a case each. Raises KeyError where no class is called so."""
+    return _kazakh(kind) if kind.startswith("=") and len(kind) == 8 else _RUSSIAN[kind]
+
+
 def _names(source: Source, registry: Registry, aliases: Document, lexicon: Lexicon) -> None:
-    endings = dict(_RUSSIAN)
     common: set[str] = set()
     listed = source.document("common_names.yaml")
     for word in listed.need("names").list():
         common.add("  ".join(one_word(w) for w in word.text().lower().replace("-", " ").split()))
     for number, (stem, kind, codes) in source.rows("names.tsv", 3):
-        if kind not in endings:
-            if not (kind.startswith("=") and len(kind) == 8):
-                raise KnowledgeError(f"{source.folder / 'names.tsv'}:{number}: no endings are called {kind!r}")
-            endings[kind] = _kazakh(kind)
+        try:
+            forms = name_endings(kind)
+        except KeyError as e:
+            raise KnowledgeError(f"{source.folder / 'names.tsv'}:{number}: no endings are called {kind!r}") from e
         refs = codes.split()
-        forms = endings[kind]
         name = Name(tuple(c for c in refs if c[-1] != "*"), tuple(c[:-1] for c in refs if c[-1] == "*"),
                     kind == "adj", stem + forms[0] in common)
         lexicon.add_needles([f" {stem}{e} " for e in forms], name)

@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""Build config/knowledge/language: the table of trigrams and langdetect's Kazakh profiles.
+"""Build config/knowledge/language: the tables of trigrams and words, and langdetect's Kazakh profiles.
 
-usage: build_language.py KAZNERD.jsonl [--every N]   (every N-th line is left out, to measure on)
+usage: build_language.py KAZNERD.jsonl [--every N] [--out DIR]   (every N-th line is left out, to measure on)
 
-Kazakh counts come from KazNERD (IS2AI, CC BY 4.0), Russian, English and Turkish ones from the profiles that the package
-langdetect ships (Apache 2.0; counts from Wikipedia). Only counts are written, no text.
+Kazakh words come from KazNERD (IS2AI, CC BY 4.0), those of the other languages from the package wordfreq (Robyn Speer; code
+Apache 2.0, data CC BY-SA 4.0). Only weights are written, no text. Needs what the product does not: `pip install wordfreq
+scikit-learn`.
+
+A logistic regression over the trigrams of each word's form, plain letters, tells Kazakh words from the others; a word that
+both languages have (a loan, a name) is in both heaps, so its trigrams say little. Words of which the trigrams would say
+something else than their counts do get a line of their own: a whole word is looked up before its trigrams.
 """
 
 from __future__ import annotations
@@ -14,72 +19,93 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import langdetect
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from wordfreq import get_frequency_dict
 
 OUT = Path(__file__).parent.parent / "config" / "knowledge" / "language"
-PROFILES = Path(langdetect.__file__).parent / "profiles"
 PLAIN = str.maketrans("әіңғүұқөһё", "аингуукохе")
-LATIN = (  # the alphabets of 2021 and 2018, and what people type
-    dict(zip("абвгғдеёжзийіклмнңоөпрстуұүфхһцчшщыьъэюяәқ", (
-        "a b v g ğ d e io j z i i i k l m n ñ o ö p r s t u ū ü f h h ts ch ş şş y   e iu ia ä q").split(" "), strict=True)),
-    dict(zip("абвгғдеёжзийіклмнңоөпрстуұүфхһцчшщыьъэюяәқ", (
-        "a b v g ǵ d e io j z ı ı i k l m n ń o ó p r s t ý u ú f h h ts ch sh sh y   e iý ia á q").split(" "), strict=True)),
-    dict(zip("абвгғдеёжзийіклмнңоөпрстуұүфхһцчшщыьъэюяәқ", (
-        "a b v g g d e e zh z i i i k l m n n o o p r s t u u u f h h c ch sh sh y   e yu ya a k").split(" "), strict=True)),
-    dict(zip("абвгғдеёжзийіклмнңоөпрстуұүфхһцчшщыьъэюяәқ", (
-        "a b v g g d e e j z i i i k l m n n o o p r s t u u u f h h c ch sh sh y   e yu ya a q").split(" "), strict=True)),
-)
-KEPT = 9000
+CYRILLIC = "абвгғдеёжзийіклмнңоөпрстуұүфхһцчшщыьъэюяәқ"
+LATIN = tuple(dict(zip(CYRILLIC, letters.split(" "), strict=True)) for letters in (  # the alphabets of 2021 and 2018, and what people type
+    "a b v g ğ d e io j z i i i k l m n ñ o ö p r s t u ū ü f h h ts ch ş şş y   e iu ia ä q",
+    "a b v g ǵ d e io j z ı ı i k l m n ń o ó p r s t ý u ú f h h ts ch sh sh y   e iý ia á q",
+    "a b v g g d e e zh z i i i k l m n n o o p r s t u u u f h h c ch sh sh y   e yu ya a k",
+    "a b v g g d e e j z i i i k l m n n o o p r s t u u u f h h c ch sh sh y   e yu ya a q",
+    "a b v g gh d e yo zh z y y i k l m n ng o o p r s t u u u f kh h ts ch sh shch y   e yu ya a k",
+    "a b v g g d e e j z i i i k l m n n o o p r s t w u u f h h c sh w w y   e yu ya a k"))
+RUSSIAN = dict(zip("абвгдеёжзийклмнопрстуфхцчшщыьъэюя", (
+    "a b v g d e e zh z i i k l m n o p r s t u f h c ch sh sch y   e yu ya").split(" "), strict=True))
+ELSEWHERE = ("en", "tr", "de", "fr", "es", "it")
+RAREST = 2e-7
+"""Words of wordfreq below this share of a language's words are left out: among them are words of its neighbours."""
+KEPT = 14_000
+"""Trigrams of a table, the heaviest first."""
+WORDS = 5_000
+"""Words of their own, those that the trigrams misjudge most, weighed by how often they are met."""
+CAP = 4.0
 PROFILE_KEPT = 2500
 WORD = re.compile(r"[^\W\d_]+")
 
 
-def trigrams(words: Iterable[str]) -> Iterator[str]:
-    """Trigrams of each word between blanks."""
-    for word in words:
-        framed = f" {word} "
-        for i in range(len(framed) - 2):
-            yield framed[i:i + 3]
+def framed(word: str) -> str:
+    """The word between blanks, as the table reads it."""
+    return f" {word} "
 
 
-def shipped(code: str) -> Counter[str]:
-    """Trigram counts of a profile of langdetect, in lower case and plain letters."""
+def trigrams(word: str) -> Iterator[str]:
+    """Trigrams of a word between blanks."""
+    line = framed(word)
+    return (line[i:i + 3] for i in range(len(line) - 2))
+
+
+def shares(codes: Iterable[str], script: re.Pattern[str]) -> Counter[str]:
+    """How often each word is met in the languages, in plain letters; the most of them where several have it."""
     out: Counter[str] = Counter()
-    for gram, count in json.loads((PROFILES / code).read_text(encoding="utf-8"))["freq"].items():
-        if len(gram) == 3 and gram[1] != " ":
-            out[gram.lower().translate(PLAIN)] += count
+    for code in codes:
+        for word, share in get_frequency_dict(code, "best").items():
+            if share >= RAREST and script.fullmatch(word):
+                word = word.translate(PLAIN)
+                out[word] = max(out[word], share)
     return out
 
 
-def table(ours: Counter[str], others: list[Counter[str]], path: Path) -> None:
-    """The log-odds of each trigram, in hundredths, for ours against the likeliest of the others."""
-    n, k = sum(ours.values()), 1.0
-    # A shipped profile leaves out rare trigrams: what it lacks is taken to be half as frequent as its rarest.
-    rest = [(c, sum(c.values()), min(c.values()) / 2) for c in others]
-    seen = Counter(ours)
-    for counts, total, _ in rest:
-        for gram, count in counts.items():
-            seen[gram] += int(count * n / total)
-    lines = []
-    for gram, _ in seen.most_common(KEPT):
-        own = math.log((ours[gram] + k) / n)
-        other = max(math.log((c[gram] + s) / total) for c, total, s in rest)
-        lines.append(f"{gram.replace(' ', '_')}\t{max(-400, min(400, round(100 * (own - other))))}")
-    path.write_text("# Generated by tools/build_language.py: trigram, log-odds for Kazakh in hundredths\n"
-                    + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
+def table(ours: Mapping[str, float], others: Mapping[str, float], words: int, path: Path) -> None:
+    """The log-odds for ours, in hundredths, of each trigram, and of `words` whole words."""
+    pairs = [(w, share, True) for w, share in ours.items()] + [(w, share, False) for w, share in others.items()]
+    vectors = CountVectorizer(analyzer=lambda pair: trigrams(pair[0]), min_df=3)
+    counts: csr_matrix = vectors.fit_transform(pairs)
+    weights = [1 + math.log(share / RAREST) if share > RAREST else 1.0 for _, share, _ in pairs]
+    sums = {side: sum(w for w, (_, _, is_ours) in zip(weights, pairs, strict=True) if is_ours == side) for side in (True, False)}
+    weights = [w * len(pairs) / sums[is_ours] / 2 for w, (_, _, is_ours) in zip(weights, pairs, strict=True)]
+    fitted = LogisticRegression(C=2.0, fit_intercept=False, max_iter=400).fit(counts, [p[2] for p in pairs], weights)
+    odds = dict(zip(vectors.get_feature_names_out(), fitted.coef_[0], strict=True))
+    kept = dict(sorted(odds.items(), key=lambda item: -abs(item[1]))[:KEPT])
+    lines = {gram: round(100 * weight) for gram, weight in kept.items() if round(100 * weight)}
+    wrong: list[tuple[float, str, float]] = []
+    for word in ours.keys() | others.keys() if words else ():
+        share, other = ours.get(word, 0.0), others.get(word, 0.0)
+        told = max(-CAP, min(CAP, math.log((share + RAREST) / (other + RAREST)) / 2))   # halved: news is not how people write
+        guess = max(-CAP, min(CAP, sum(kept.get(gram, 0.0) for gram in trigrams(word))))
+        miss = told - guess
+        if abs(miss) > 1.0 and len(word) > 1:
+            wrong.append((abs(miss) * math.log(1 + max(share, other) / RAREST), word, told))
+    lines |= {framed(word): round(100 * told) for _, word, told in sorted(wrong, reverse=True)[:words]}
+    path.write_text("# Generated by tools/build_language.py: trigram or whole word, log-odds for Kazakh in hundredths\n"
+                    + "".join(f"{gram.replace(' ', '_')}\t{weight}\n" for gram, weight in sorted(lines.items())), encoding="utf-8")
 
 
 def profile(name: str, words: Iterable[str], path: Path) -> None:
     """A profile in the form langdetect reads: counts of one, two and three letters."""
     freq: Counter[str] = Counter()
     for word in words:
-        framed = f" {word} "
+        line = framed(word)
         for length in (1, 2, 3):
-            for i in range(len(framed) - length + 1):
-                gram = framed[i:i + length]
+            for i in range(len(line) - length + 1):
+                gram = line[i:i + length]
                 if gram.strip():
                     freq[gram] += 1
     totals = [sum(c for g, c in freq.items() if len(g) == n) for n in (1, 2, 3)]
@@ -87,24 +113,40 @@ def profile(name: str, words: Iterable[str], path: Path) -> None:
     path.write_text(json.dumps({"name": name, "n_words": totals, "freq": kept}, ensure_ascii=False), encoding="utf-8")
 
 
+def spelt(words: Mapping[str, float], alphabets: Iterable[Mapping[str, str]]) -> Counter[str]:
+    """The words in each of the Latin alphabets."""
+    out: Counter[str] = Counter()
+    for letters in alphabets:
+        for word, share in words.items():
+            latin = "".join(letters.get(c, c) for c in word)
+            out[latin] = max(out[latin], share)
+    return out
+
+
 def main() -> None:
     """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kaznerd", type=Path)
     parser.add_argument("--every", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     words: list[str] = []
     for number, line in enumerate(args.kaznerd.open(encoding="utf-8")):
         if not args.every or number % args.every:
             words += WORD.findall(json.loads(line)["text"].lower())
-    OUT.mkdir(exist_ok=True)
-    plain = [w.translate(PLAIN) for w in words]
-    table(Counter(trigrams(plain)), [shipped("ru")], OUT / "cyrillic.tsv")
-    latin = ["".join(letters.get(c, c) for c in w) for letters in LATIN for w in words]
-    table(Counter(trigrams(latin)), [shipped("en"), shipped("tr"), shipped("de"), shipped("fr")], OUT / "latin.tsv")
-    profile("kk", words, OUT / "kk.json")
-    profile("kk-plain", plain, OUT / "kk-plain.json")
-    profile("kk-latin", latin, OUT / "kk-latin.json")
+    args.out.mkdir(exist_ok=True)
+    kazakh = {w: n / len(words) for w, n in Counter(words).items() if re.fullmatch("[а-яёәіңғүұқөһ]+", w)}
+    plain: Counter[str] = Counter()
+    for word, share in kazakh.items():
+        plain[word.translate(PLAIN)] += share
+    russian = shares(["ru"], re.compile("[а-яё]+"))
+    table(plain, russian, WORDS, args.out / "cyrillic.tsv")
+    common = {w: share for w, share in russian.items() if share >= 10 * RAREST}
+    others = shares(ELSEWHERE, re.compile(r"[^\W\d_а-яё]+")) | spelt(common, [RUSSIAN])
+    table(spelt(kazakh, LATIN), others, 0, args.out / "latin.tsv")
+    profile("kk", words, args.out / "kk.json")
+    profile("kk-plain", [w.translate(PLAIN) for w in words], args.out / "kk-plain.json")
+    profile("kk-latin", ["".join(letters.get(c, c) for c in w) for letters in LATIN[:4] for w in words], args.out / "kk-latin.json")
 
 
 if __name__ == "__main__":

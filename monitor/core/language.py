@@ -1,7 +1,8 @@
 """Which language a post is in, by a vote of its words; mixed where the words change sides in whole stretches.
 
-Each word is weighed by the log-odds of its trigrams, Kazakh against Russian (Latin: against English, Turkish, German,
-French), by letters only Kazakh has, and by lists of short words. langdetect, given Kazakh profiles of our own, is asked
+Each word is weighed by lists of short words, by letters only Kazakh has, and by the log-odds of its trigrams or, where those
+misjudge it, of the word itself: Kazakh against Russian (Latin: against six languages and Russian typed in Latin). Languages
+akin to Kazakh are told by letters, long vowels and words of theirs. langdetect, given Kazakh profiles of our own, is asked
 where the words do not decide.
 """
 
@@ -20,9 +21,22 @@ from monitor.core.verdict import Language
 _WORD = re.compile(r"[^\W\d_]+")
 _SKIPPED = re.compile(r"https?://\S{1,500}|@[\w.]{1,64}|#\w{1,64}")
 _KAZAKH = re.compile("[әіңғүұқөһ]")
+_REPEATED = re.compile(r"([^\W\d_])\1{2,}")
+_TYPED_FOR = str.maketrans("iəhaceopxy", "иәхасеорху")
+"""Latin letters that stand for Cyrillic ones in a word that has both; i for і is typed in Kazakh and in Ukrainian alike."""
+_INFLECTED = re.compile("(?:ее|ые|ие|[ое]го|[ое]му|[ыи]ми|[ыи]х|ую|юю|[аеиоуыя]ть|ться|тся|[аяиеы]л[аио]?|[аеиуюя]т"
+                        "|ишь|ешь|ите|йте|ов|ев|ами|ями|ах|ях|ом|ем|ости|ени[еяю])$")
+"""Endings that Russian words take in a sentence and loans in Kazakh do not, but for a few. Those of an adjective before its
+noun are left out: Kazakh borrows тональный крем and детский мир whole."""
 _KAZAKH_LATIN = re.compile("q(?!u)|[ǵńýūñ]|[gk]h|(?<![aeiou])y(?![aeiou])")
 _ONLY_KAZAKH = re.compile("[әғқұі]")
 _PLAIN = str.maketrans("әіңғүұқөһё", "аингуукохе")
+_ODD = re.compile(r"[a-zə]|([^\W\d_])\1\1")
+_MARKED = re.compile("[ңүөһщъё]")
+_LATE = re.compile("[аәеиоөуүыіэ][^аәеиоөуүыіэ]+ә")
+"""Tatar, Bashkir and Uyghur have ә in any syllable, Kazakh, but for a few words, in the first only."""
+_LONG = re.compile("аа|оо|өө|уу|үү|ээ|[еөүи][бвгджзйклмнңпрстфхцчш]+[өү]")
+_ALSO_TATAR = re.compile("[әғқұ]")
 _CYRILLIC = re.compile("[а-яёӏ-ӿіўґєї]")
 _SENTENCE = re.compile(r"[.!?…\n;]")
 AS_CYRILLIC = 0.5
@@ -31,19 +45,25 @@ READ = 3_000
 """Characters whose language is looked at."""
 CAP = 4.0
 """The most that one word may weigh."""
-CHANGE, CHANGE_AT_STOP = 5.0, 2.0
+CHANGE, CHANGE_AT_STOP = 6.0, 2.0
 """What it costs to change sides between two words, and at the end of a sentence."""
-STRETCH = 4.5
+STRETCH = 5.0
 """What the words of each side must weigh in all for a text to be mixed."""
-UNLISTED = 11.0
+UNLISTED = 9.0
 """The same for stretches without a single listed word or letter of their language."""
 NAME = 0.3
 SHORT = 12
 """Words up to which two words make a stretch; else three."""
 SHARE = 0.08
 """The share of the words that each side must have in a long text: a name or a quotation does not make it mixed."""
+DOUBT = 0.8
+"""What a text without Kazakh letters must weigh to be Kazakh: a lone loan is rather Russian."""
 UNSURE = 0.35
 """Weight per word below which langdetect is asked."""
+AKIN = {"kyrgyz": (1, 1), "uzbek": (1, 1), "tatar": (1, 3), "uyghur": (1, 3), "ukrainian": (2, 8)}
+"""Languages in Cyrillic that must not be called by ours: how many listed words it takes at least, and how many eighths of the
+words at most may have ә, ғ, қ, ұ or і."""
+AKIN_LATIN = ("uzbek", "turkish", "karakalpak")
 _OWN = {"kk": "kk", "kk-plain": "kk", "kk-latin": "kk_latin", "ru": "ru", "en": "en"}
 
 
@@ -53,8 +73,11 @@ class LanguageModel:
     def __init__(self, cyrillic: Mapping[str, float], latin: Mapping[str, float], words: Mapping[str, frozenset[str]],
                  profiles: Sequence[str]) -> None:
         self._cyrillic, self._latin, self._words = dict(cyrillic), dict(latin), dict(words)
-        self._words["akin"] = self._words["kyrgyz"] | self._words["uzbek"]
-        self._odd = re.compile(f"[{''.join(words['letters'])}]")
+        ours = self._words["kk"] | self._words["ru"] | self._words["latin"]
+        for name in (*AKIN, *AKIN_LATIN):
+            self._words[name] -= ours
+        self._words["akin"] = frozenset().union(*[self._words[name] for name in AKIN])
+        self._odd, self._strange = (re.compile(f"[{''.join(sorted(words[name]))}]") for name in ("letters", "strange"))
         self._detectors = DetectorFactory()
         self._detectors.seed = 0    # langdetect draws at random; the same text must get the same answer
         self._detectors.load_json_profile(list(profiles))
@@ -72,30 +95,34 @@ class LanguageModel:
         if not words:
             return "other"
         latin = [w for w in words if w[0] < "Ѐ" and not _CYRILLIC.search(w)]
-        if 2 * len(latin) > len(words):
+        if 3 * len(latin) > 2 * len(words):
             return self._of_latin(latin, clean)
-        if latin:
-            words = [w for w in words if w[0] >= "Ѐ" or _CYRILLIC.search(w)]
+        if latin or max(clean) > "ӿ":
+            words = [w for w in words if _CYRILLIC.search(w)]
+            if not words:
+                return "other"
         weigh = self.weigh
-        weights = [weigh(w) for w in words]
-        foreign = self._foreign(words, clean)
-        if foreign:
+        weights = list(map(weigh, words))
+        if self._foreign(words, clean):
             return "other"
         total = sum(weights)
-        own = sum(bool(_ONLY_KAZAKH.search(w)) for w in words)
-        if sum(w > 1 for w in weights) > 1 and sum(w < -1 for w in weights) > 1 and self._changes(typed):
+        if sum([w > 1 for w in weights]) > 1 and sum([w < -1 for w in weights]) > 1 and self._changes(self._said(typed)):
             return "mixed"
-        if total <= 0 and own >= 2 and own * 4 >= len(words):
-            return "kk"     # foreign names weigh against it, Kazakh words carry it
+        if total < UNSURE * len(words) and _ONLY_KAZAKH.search(clean):
+            own = sum([1 for w in words if _ONLY_KAZAKH.search(w)])
+            if own * 4 >= len(words):       # names and loans weigh against it, Kazakh words carry it
+                said = self._said(typed)
+                if sum(w for _, w, _ in said) > 0 or not any(w < -1.5 and self._surely_russian(word) for word, w, _ in said):
+                    return "kk"
         if abs(total) < UNSURE * len(words) and len(words) >= 4:
             asked = self._ask(clean)
             if asked in ("ru", "other"):
                 return asked
             if asked == "kk":
                 total = 1.0
-        if total > 0:
-            return "kk" if _KAZAKH.search(clean) else "kk_plain"
-        return "ru"
+        if total > 0 and _KAZAKH.search(clean):
+            return "kk"
+        return "kk_plain" if total > DOUBT else "ru"
 
     def _weigh(self, word: str) -> float:
         """Log-odds of a Cyrillic word, Kazakh above zero."""
@@ -105,15 +132,21 @@ class LanguageModel:
             return (CAP if _KAZAKH.search(word) else 2.5) if kk else -2.5
         if kk:
             return 0.0
+        if _ODD.search(word):
+            if _REPEATED.search(word):
+                return self.weigh(_REPEATED.sub(r"\1", word))
+            word = word.translate(_TYPED_FOR)
         if _ONLY_KAZAKH.search(word):
             return CAP
-        table = self._cyrillic
-        framed = f" {word.translate(_PLAIN)} "
-        weight = sum([table.get(framed[i:i + 3], 0.0) for i in range(len(framed) - 2)])
-        if _KAZAKH.search(word):
-            weight += CAP
-        if "щ" in word or "ъ" in word or "ё" in word:
-            weight -= 2.0
+        if len(word) >= 4 and len(set(word)) <= 2:
+            return 0.0      # ахаха, лалала
+        weight = 0.0
+        if _MARKED.search(word):
+            weight = CAP if _KAZAKH.search(word) else -2.0
+            word = word.translate(_PLAIN)
+        get, framed = self._cyrillic.get, f" {word} "
+        whole = get(framed)
+        weight += sum([get(framed[i:i + 3], 0.0) for i in range(len(word))]) if whole is None else whole
         return max(-CAP, min(CAP, weight))
 
     def _weigh_latin(self, word: str) -> float:
@@ -129,37 +162,46 @@ class LanguageModel:
             weight += 2.0
         return weight + AS_CYRILLIC * self.weigh(cyrillic(word))
 
-    def _changes(self, typed: str) -> bool:
-        """Whether the words change sides in whole stretches: the cheapest way to give each word a side (Viterbi).
+    def _surely_kazakh(self, word: str) -> bool:
+        return bool(_ONLY_KAZAKH.search(word)) or (word in self._words["kk"] and word not in self._words["ru"])
+
+    def _surely_russian(self, word: str) -> bool:
+        """Whether a word that weighs as Russian is one of a Russian sentence, and not a loan that Kazakh uses too."""
+        words = self._words
+        return (word in words["ru"] and word not in words["kk"]) or bool(_INFLECTED.search(word))
+
+    def _said(self, typed: str) -> list[tuple[str, float, float]]:
+        """The Cyrillic words, what each weighs and what it costs to change sides before it.
 
         A capital inside a sentence is a name, which says little of the language around it.
         """
-        said: list[str] = []
-        weights: list[float] = []
-        costs: list[float] = []
+        said: list[tuple[str, float, float]] = []
         at = 0
         for m in _WORD.finditer(typed):
             word = m[0].lower()
             if not _CYRILLIC.search(word):
                 continue
             stop = at == 0 or bool(_SENTENCE.search(typed[at:m.start()]))
-            said.append(word)
-            weights.append(self.weigh(word) * (NAME if not stop and m[0].istitle() else 1.0))
-            costs.append(CHANGE_AT_STOP if stop else CHANGE)
+            named = not stop and m[0].istitle()
+            said.append((word, self.weigh(word) * (NAME if named else 1.0), CHANGE_AT_STOP if stop else CHANGE))
             at = m.end()
+        return said
+
+    def _changes(self, said: Sequence[tuple[str, float, float]]) -> bool:
+        """Whether the words change sides in whole stretches: the cheapest way to give each word a side (Viterbi)."""
         kk, ru = 0.0, 0.0
         back: list[tuple[bool, bool]] = []      # for each word: did its Kazakh and its Russian way stay on their side
-        for weight, cost in zip(weights, costs, strict=True):
+        for _, weight, cost in said:
             stay_kk, stay_ru = kk >= ru - cost, ru >= kk - cost
             back.append((stay_kk, stay_ru))
             kk, ru = (kk if stay_kk else ru - cost) + weight, (ru if stay_ru else kk - cost) - weight
         side = kk >= ru
         sums, counts, sure = [0.0, 0.0], [0, 0], [0, 0]
-        for word, weight, (stay_kk, stay_ru) in zip(reversed(said), reversed(weights), reversed(back), strict=True):
+        for (word, weight, _), (stay_kk, stay_ru) in zip(reversed(said), reversed(back), strict=True):
             sums[side] += weight if side else -weight
             if abs(weight) > 1 and (weight > 0) == side:
                 counts[side] += 1
-                sure[side] += word in self._words["kk" if side else "ru"] or (side and bool(_ONLY_KAZAKH.search(word)))
+                sure[side] += self._surely_kazakh(word) if side else self._surely_russian(word)
             if not (stay_kk if side else stay_ru):
                 side = not side
         least = max(2 if len(said) < SHORT else 3, SHARE * len(said))
@@ -169,18 +211,25 @@ class LanguageModel:
         """Whether a Cyrillic text is in a language akin to Kazakh or Russian that is neither."""
         lists = self._words
         odd = len(self._odd.findall(clean))
-        if not odd and lists["akin"].isdisjoint(words):
+        met = lists["akin"].intersection(words)
+        if not odd and not met:
             return False
-        own = sum(1 for w in words if _ONLY_KAZAKH.search(w))
-        strange = sum(c in lists["strange"] for c in clean)
-        if strange and strange >= own:
-            return True
-        for name in ("kyrgyz", "tatar", "uzbek"):
-            said = sum(w in lists[name] for w in words)
-            if said >= 2 and said * 6 >= len(words) and own * 8 < len(words) * (3 if name == "tatar" else 1):
+        strange = len(self._strange.findall(clean))
+        if strange and ("і" not in clean or strange >= sum([1 for w in words if _ALSO_TATAR.search(w)])):
+            return True     # no Kazakh text of some length is without і
+        own = sum([1 for w in words if _ONLY_KAZAKH.search(w)])
+        kazakh = sum([w in lists["kk"] for w in words])
+        for name, (least, most) in AKIN.items() if met else ():
+            said = sum([w in lists[name] for w in words])
+            if said >= max(least, kazakh + 1) and said * (6 if said > 1 else 5) >= len(words) and (
+                    own * 8 <= len(words) * most if said > 1 else own == 0):
                 return True
-        # Kyrgyz has ң, ө, ү but none of ә, ғ, қ, ұ, і; a Kazakh text of this length always has one of those.
-        return own == 0 and odd >= 3 and len(words) >= 4
+        late = sum([1 for w in words if _LATE.search(w)]) if "ә" in clean else 0
+        if late > 1 and late * 6 >= len(words) and late * 2 > kazakh:
+            return True
+        # Kyrgyz has ң, ө, ү, in any syllable, and long vowels, and none of ә, ғ, қ, ұ, і.
+        return own == 0 and odd >= 2 and len(words) >= 4 and (
+            not lists["kyrgyz"].isdisjoint(met) or sum([1 for w in words if _LONG.search(w)]) * 8 >= len(words))
 
     def _of_latin(self, words: Sequence[str], clean: str) -> Language:
         lists = self._words
@@ -188,7 +237,7 @@ class LanguageModel:
         total = sum([self.weigh_latin(w) for w in words])
         english = sum(w in lists["en"] for w in words)
         kazakh = sum(w in lists["latin"] for w in words)
-        for name in ("uzbek", "turkish"):
+        for name in AKIN_LATIN:
             said = sum(w in lists[name] for w in words)
             if said >= 2 and said > kazakh and said > english and said * 8 >= n:
                 return "other"
