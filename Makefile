@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 RUN := .venv/.run
 TEST := .venv/.test
+BENCH := .venv/.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup test check bench lock migration clean browser npm
@@ -31,6 +32,10 @@ $(TEST): requirements/test.txt $(RUN)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	@touch $@
 
+$(BENCH): requirements/bench.txt $(TEST)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
 # What the whole suite needs beside Python; where it cannot be had, those tests skip with the reason (under CI=true they fail).
 browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
@@ -53,13 +58,14 @@ check: $(TEST) ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(TEST) ## the long trials: kills by the dozen, rates, latency, accuracy
+bench: $(BENCH) ## the long trials: kills by the dozen, rates, latency, accuracy
 	$(BIN)/python -m bench $(ARGS)
 
 lock: | $(BIN)/python ## pin requirements/*.in anew, with hashes and without registry addresses
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/run.in -o requirements/run.txt
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -c requirements/run.txt requirements/test.in -o requirements/test.txt
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -c requirements/test.txt requirements/bench.in -o requirements/bench.txt
 
 migration: $(TEST) ## write a migration: make migration n=0002 m="why"
 	$(BIN)/python tools/new_migration.py "$(m)" "$(n)"
