@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Build config/knowledge/language: the tables of trigrams and words, and langdetect's Kazakh profiles.
 
-usage: build_language.py KAZNERD.jsonl [--every N] [--out DIR]   (every N-th line is left out, to measure on)
+usage: build_language.py KAZNERD.jsonl POSTS.jsonl... [--every N] [--out DIR]   (every N-th line of KAZNERD is left out, to measure on)
 
-Kazakh words come from KazNERD (IS2AI, CC BY 4.0), those of the other languages from the package wordfreq (Robyn Speer; code
-Apache 2.0, data CC BY-SA 4.0). Only weights are written, no text. Needs what the product does not: `pip install wordfreq
-scikit-learn`.
+Kazakh words come from KazNERD (IS2AI, CC BY 4.0) and from our own labelled POSTS, Russian and English ones from those posts,
+and the trigrams of other languages from the profiles that the package langdetect ships (Apache 2.0; counts of Wikipedia).
+Only weights are written, no text.
 
 A logistic regression over the trigrams of each word's form, plain letters, tells Kazakh words from the others; a word that
 both languages have (a loan, a name) is in both heaps, so its trigrams say little. Words of which the trigrams would say
@@ -22,12 +22,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import langdetect
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from wordfreq import get_frequency_dict
 
 OUT = Path(__file__).parent.parent / "config" / "knowledge" / "language"
+PROFILES = Path(langdetect.__file__).parent / "profiles"
 PLAIN = str.maketrans("әіңғүұқөһё", "аингуукохе")
 CYRILLIC = "абвгғдеёжзийіклмнңоөпрстуұүфхһцчшщыьъэюяәқ"
 LATIN = tuple(dict(zip(CYRILLIC, letters.split(" "), strict=True)) for letters in (  # the alphabets of 2021 and 2018, and what people type
@@ -40,8 +41,8 @@ LATIN = tuple(dict(zip(CYRILLIC, letters.split(" "), strict=True)) for letters i
 RUSSIAN = dict(zip("абвгдеёжзийклмнопрстуфхцчшщыьъэюя", (
     "a b v g d e e zh z i i k l m n o p r s t u f h c ch sh sch y   e yu ya").split(" "), strict=True))
 ELSEWHERE = ("en", "tr", "de", "fr", "es", "it")
-RAREST = 2e-7
-"""Words of wordfreq below this share of a language's words are left out: among them are words of its neighbours."""
+RAREST = 4e-7
+"""The share of a language's words that a word is taken to have at least."""
 KEPT = 14_000
 """Trigrams of a table, the heaviest first."""
 WORDS = 5_000
@@ -62,21 +63,32 @@ def trigrams(word: str) -> Iterator[str]:
     return (line[i:i + 3] for i in range(len(line) - 2))
 
 
-def shares(codes: Iterable[str], script: re.Pattern[str]) -> Counter[str]:
-    """How often each word is met in the languages, in plain letters; the most of them where several have it."""
+def profiled(codes: Iterable[str], script: re.Pattern[str]) -> Counter[str]:
+    """The share of each trigram in langdetect's profiles, in lower case and plain letters; the most where several have it."""
     out: Counter[str] = Counter()
     for code in codes:
-        for word, share in get_frequency_dict(code, "best").items():
-            if share >= RAREST and script.fullmatch(word):
-                word = word.translate(PLAIN)
-                out[word] = max(out[word], share)
+        counts = json.loads((PROFILES / code).read_text(encoding="utf-8"))["freq"]
+        total = sum(n for gram, n in counts.items() if len(gram) == 3)
+        for gram, n in counts.items():
+            if len(gram) == 3 and gram[1] != " " and script.fullmatch(gram.strip().lower()):
+                low = gram.lower().translate(PLAIN)
+                out[low] = max(out[low], n / total)
     return out
 
 
-def table(ours: Mapping[str, float], others: Mapping[str, float], words: int, path: Path) -> None:
-    """The log-odds for ours, in hundredths, of each trigram, and of `words` whole words."""
+def shares(words: Iterable[str], script: re.Pattern[str]) -> Counter[str]:
+    """How often each word is met, in plain letters."""
+    counts = Counter(word.translate(PLAIN) for word in words if script.fullmatch(word))
+    total = sum(counts.values())
+    return Counter({word: n / total for word, n in counts.items()})  # type: ignore[arg-type]
+
+
+def table(ours: Mapping[str, float], others: Mapping[str, float], grams: Mapping[str, float], words: int, path: Path) -> None:
+    """The log-odds for ours, in hundredths, of each trigram, and of `words` whole words. `grams`: trigrams of the others of
+    which no words are known; each stands as often as a word of that share."""
     pairs = [(w, share, True) for w, share in ours.items()] + [(w, share, False) for w, share in others.items()]
-    vectors = CountVectorizer(analyzer=lambda pair: trigrams(pair[0]), min_df=3)
+    pairs += [(gram, share, False) for gram, share in grams.items()]
+    vectors = CountVectorizer(analyzer=lambda pair: trigrams(pair[0]) if len(pair[0]) != 3 or pair[0] not in grams or pair[2] else [pair[0]], min_df=2)
     counts: csr_matrix = vectors.fit_transform(pairs)
     weights = [1 + math.log(share / RAREST) if share > RAREST else 1.0 for _, share, _ in pairs]
     sums = {side: sum(w for w, (_, _, is_ours) in zip(weights, pairs, strict=True) if is_ours == side) for side in (True, False)}
@@ -127,6 +139,7 @@ def main() -> None:
     """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kaznerd", type=Path)
+    parser.add_argument("posts", nargs="*", type=Path)
     parser.add_argument("--every", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
@@ -134,16 +147,20 @@ def main() -> None:
     for number, line in enumerate(args.kaznerd.open(encoding="utf-8")):
         if not args.every or number % args.every:
             words += WORD.findall(json.loads(line)["text"].lower())
+    posts: dict[str, list[str]] = {"kk": [], "ru": [], "en": []}
+    for path in args.posts:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            post = json.loads(line)
+            if post["language"] in posts:
+                posts[post["language"]] += WORD.findall(post["text"].lower())
     args.out.mkdir(exist_ok=True)
-    kazakh = {w: n / len(words) for w, n in Counter(words).items() if re.fullmatch("[а-яёәіңғүұқөһ]+", w)}
-    plain: Counter[str] = Counter()
-    for word, share in kazakh.items():
-        plain[word.translate(PLAIN)] += share
-    russian = shares(["ru"], re.compile("[а-яё]+"))
-    table(plain, russian, WORDS, args.out / "cyrillic.tsv")
-    common = {w: share for w, share in russian.items() if share >= 10 * RAREST}
-    others = shares(ELSEWHERE, re.compile(r"[^\W\d_а-яё]+")) | spelt(common, [RUSSIAN])
-    table(spelt(kazakh, LATIN), others, 0, args.out / "latin.tsv")
+    cyrillic, latin = re.compile("[а-яёәіңғүұқөһ]+"), re.compile("[^\\W\\d_а-яё]+")
+    kazakh = shares(words + posts["kk"], cyrillic)
+    russian = shares(posts["ru"], re.compile("[а-яё]+"))
+    table(kazakh, russian, profiled(["ru"], cyrillic), WORDS, args.out / "cyrillic.tsv")
+    typed = [w for w in (*words, *posts["kk"]) if cyrillic.fullmatch(w)]
+    others = shares(posts["en"], latin) | spelt(russian, [RUSSIAN])
+    table(spelt({w: n / len(typed) for w, n in Counter(typed).items()}, LATIN), others, profiled(ELSEWHERE, latin), 0, args.out / "latin.tsv")
     profile("kk", words, args.out / "kk.json")
     profile("kk-plain", [w.translate(PLAIN) for w in words], args.out / "kk-plain.json")
     profile("kk-latin", ["".join(letters.get(c, c) for c in w) for letters in LATIN[:4] for w in words], args.out / "kk-latin.json")

