@@ -12,7 +12,7 @@ from monitor.core.registry import Name, Registry
 from monitor.core.sound import Sounds
 from monitor.core.text import Text
 
-_OFFICIAL = frozenset(("оффисиал", "оффисиял", "официал", "официалный", "пресс", "гов", "муниципал", "пресссентр"))
+_OFFICIAL = frozenset(("адм", "администрация", "оффисиал", "оффисиял", "официал", "официалный", "пресс", "гов", "муниципал", "пресссентр"))
 _OFFICE = frozenset(("акимат", "акимдик", "акимдиги", "аким", "акими"))
 _BESIDE_NAME = re.compile(r"\(@(\w+)\)$")
 _PARTS = re.compile(r"[_.\-\d]+")

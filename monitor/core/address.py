@@ -29,6 +29,7 @@ _INTRO = frozenset(("вопрос", "предложение", "обращени�
                     "обращаюс", "обращаемся", "сообщаю", "писмо", "открытое", "предлагаю", "прощу", "спасибо", "благодарю",
                     "благодарим", "благодарност", "респект", "поклон"))
 _DATIVE = re.compile(r"(ге|ке|га|ка|ине|ына)$")
+_GIVEN = re.compile(r"^(?:.*(?:ауданына|каласына|облысына)|району|городу|области)$")
 _PLURAL = frozenset(("акимы", "акимов", "акимам", "акимами", "акимдер", "акимдерге", "акимдердин", "акимдерди", "акимдери",
                      "акимдеринин", "акимдеримиз", "мэры", "акиматы", "акиматов", "акиматам", "акимах", "акимдерден", "акимдерине"))
 
@@ -127,6 +128,20 @@ def _heads(text: Text, hits: Sequence[Hit], places: Sequence[Mention], registry:
         if mark.kind in ("body", "person") and not head.named and not head.types:
             _sounding(head, text, marked, registry, sounds)
         found.append(head)
+    return found or _called_upon(text, places, registry)
+
+
+def _called_upon(text: Text, places: Sequence[Mention], registry: Registry) -> list[Head]:
+    """Districts and cities that are called upon by their names alone ("Ақкөл ауданы, ...!"), where no word for an akimat stands."""
+    found: list[Head] = []
+    for m in places:
+        if m.common or not any(registry[u].level <= 2 for u in m.units) or not (m.typed or text.clean[text.spans[m.first][0]].isupper()):
+            continue
+        before, after = text.gaps[m.first], text.gaps[m.last + 1]
+        closed = bool(re.search(r"[,!:?.]", after)) or m.last + 1 == len(text.words)
+        given = any(_GIVEN.search(text.folded[i]) for i in (m.first, m.last))
+        if (m.first == 0 or _END.search(before) or "," in before) and (closed or (m.typed and given)):
+            found.append(Head("unit", m.last, m.first, m.last, named=[m]))
     return found
 
 

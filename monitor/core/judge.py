@@ -10,9 +10,10 @@ from monitor.core import address, classify, privacy
 from monitor.core.accounts import Accounts
 from monitor.core.address import Head, Reading
 from monitor.core.features import features, word_signs
-from monitor.core.knowledge import Cue, HeadWord, Knowledge
+from monitor.core.knowledge import Cue, HeadWord, Knowledge, Level
 from monitor.core.places import Choice
 from monitor.core.post import Post
+from monitor.core.registry import Name
 from monitor.core.sound import Sounds
 from monitor.core.text import READ_LIMIT, Text
 from monitor.core.verdict import Decision, Reason, Verdict
@@ -89,7 +90,7 @@ class Judge:
         """The text as read, its best word for an akimat, and all signs."""
         knowledge = self.knowledge
         hits = knowledge.address.find(text)
-        if not spoken_to and not any(isinstance(m, HeadWord) for h in hits for m in h.marks):
+        if not spoken_to and not any(isinstance(m, HeadWord | Name | Level) for h in hits for m in h.marks):
             return None
         reading = address.read(text, hits, knowledge.registry, self.sounds)
         endings = knowledge.address.endings(text)
