@@ -4,7 +4,7 @@ akimat, languages and speed, with lingua, py3langid and pymorphy3 beside.
 usage: python -m bench detection [--shared ../shared] [--most 3000] [--gold FILE ...]
 
 Reads tests/detection/posts/*.jsonl and, where it is, the data of --shared, which is no part of the project; a row says so
-where its data or a peer package (requirements/test.in) is not there. At most --most texts of a set are drawn, always the same.
+where its data or a peer package (requirements/bench.in) is not there. At most --most texts of a set are drawn, always the same.
 The last line is the figures as JSON.
 """
 
@@ -184,7 +184,7 @@ class Bench:
         tellers: dict[str, Told | None] = {"ours": lambda text: ours.of(Text(text)), "lingua": lingua(), "py3langid": py3langid()}
         for name, teller in tellers.items():
             if teller is None:
-                line(name, "not here: pip install -r requirements/test.in")
+                line(name, "not here: pip install -r requirements/bench.txt")
         present = {name: teller for name, teller in tellers.items() if teller}
         print("Language told right. The peers choose among kk, ru, en and tr; they know no kk_latin and no mixed. Our table of Kazakh\n"
               "words was counted on the Kazakh news: tools/build_language.py --every 2 gives one to measure on the other half")
@@ -247,7 +247,7 @@ class Bench:
         try:
             analyser = importlib.import_module("pymorphy3").MorphAnalyzer(lang="ru")
         except ImportError:
-            line("pymorphy3", "not here: pip install -r requirements/test.in")
+            line("pymorphy3", "not here: pip install -r requirements/bench.txt")
         else:
             speed["pymorphy3, Russian lemmas alone"] = per_second(
                 lambda text: [analyser.parse(word)[0].normal_form for word in re.findall(r"[^\W\d_]+", text)], listed[:400])
