@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from monitor.learning.facts import Facts
 from monitor.learning.history import Label
 from monitor.learning.model import Linear, Model, Network
 
@@ -34,7 +35,7 @@ class Head(msgspec.Struct, forbid_unknown_fields=True):
     stems: list[str]
     stretches: list[str]
     beside: list[tuple[int, str]]
-    facts: dict[str, Any]
+    facts: Facts
 
 
 def pack(model: Model) -> bytes:

@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
+from monitor.learning.facts import Facts
 from monitor.learning.history import Example, Label, filled, finer
 from monitor.learning.words import spoken, weigher
 
@@ -87,7 +88,7 @@ class Model:
     linear: Linear
     network: Network | None = None
     stack: Linear | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=lambda: Facts(0, 0))
 
     @cached_property
     def _weighers(self) -> list[Any]:
@@ -172,7 +173,7 @@ def fit(examples: Sequence[Example], target: str, context: Sequence[str] = ()) -
         stack, own = learn_stack(x, [e.fields.get(hint) for e in rows])
     linear = learn_linear(own, y, len(labels))
     network = learn_network(x, y) if len(rows) >= NETWORK_FROM else None
-    facts = {"rows": len(examples), "learnt_from": len(rows), "told_by": hint}
+    facts = Facts(len(examples), len(rows), told_by=hint)
     return Model(target, tuple(context), labels, tuple(counts[label] for label in labels), (terms[0], terms[1]),
                  (rarity[0], rarity[1]), beside, linear, network, stack, facts)
 
