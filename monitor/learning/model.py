@@ -126,7 +126,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The label said of a text, the three likeliest, and the probability of the first."""
+    """The label said of a text, that label and the two likeliest others, and the probability of the label."""
 
     id: Label
     label: Label
@@ -135,13 +135,17 @@ class Answer:
 
 
 def answers(model: Model, examples: Sequence[Example]) -> list[Answer]:
-    """An answer per example."""
+    """An answer per example. The label is the best after evening; the others follow by their probability."""
     if not examples:
         return []
-    ranked = model.evened(model.logs(examples))
-    best = np.argsort(-ranked, axis=1, kind="stable")[:, :3]
-    return [Answer(e.id, model.labels[row[0]], tuple(model.labels[i] for i in row), round(float(np.exp(scores[row[0]])), 4))
-            for e, row, scores in zip(examples, best, ranked, strict=True)]
+    logs = model.logs(examples)
+    best = np.argmax(model.evened(logs), axis=1)
+    order = np.argsort(-logs, axis=1, kind="stable")[:, :3]
+    out = []
+    for e, first, row, scores in zip(examples, best, order, logs, strict=True):
+        places = [first, *(place for place in row if place != first)][:3]
+        out.append(Answer(e.id, model.labels[first], tuple(model.labels[i] for i in places), round(float(np.exp(scores[first])), 4)))
+    return out
 
 
 def fit(examples: Sequence[Example], target: str, context: Sequence[str] = ()) -> Model:
