@@ -18,6 +18,7 @@ COMMANDS = {
     "judge": "a verdict for each post of a JSONL file",
     "ingest": "store, judge, register and assign the posts of a JSONL file",
     "surges": "replay a stream and report surges with their evidence",
+    "learn": "a classifier from the office's own history",
     "register": "verify, show and export the register",
     "due": "a due date explained",
     "source": "list sources, try one",

@@ -1,0 +1,96 @@
+"""Labelled rows as examples to learn from; and the finer field of the same rows that tells a missing label."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+Label = int | str
+
+WHO = ("author", "author_id")
+"""Fields that say whose a row is: rows of one author are never split between learning and measuring."""
+NEVER_FINER = frozenset(("id", "text", *WHO, "created_at", "ts", "language", "lang", "source"))
+SURE, SEEN = 0.98, 2
+"""A field tells the label where its values do in this share of the rows, each seen this often on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row: its text, what is known beside it, and its label where it has one."""
+
+    id: Label
+    text: str
+    context: tuple[str, ...] = ()
+    label: Label | None = None
+    fields: Mapping[str, Label] = field(default_factory=dict)
+    """The other plain fields, of which one may tell the label."""
+
+    @property
+    def held_out(self) -> bool:
+        """Whether a row is of the tenth that a model is measured on; by its author where known, else by its id."""
+        who = next((str(self.fields[name]) for name in WHO if name in self.fields), f"{type(self.id).__name__}:{self.id}")
+        return blake2b(who.encode("utf-8", "replace"), digest_size=2).digest()[0] % 10 == 0
+
+
+class BadExample(ValueError):
+    """A row that cannot be read as an example; the message says why, for people."""
+
+
+def as_example(row: Any, target: str | None, context: Sequence[str]) -> Example:
+    """A row of JSONL; raises BadExample. Without `target`, labels and other fields are passed over."""
+    if not isinstance(row, dict):
+        raise BadExample("not an object; one JSON object with `id` and `text` a line")
+    if not plain(row.get("id")):
+        raise BadExample("no `id`; it is a number or a string")
+    if not isinstance(row.get("text"), str):
+        raise BadExample("no `text`; it is a string")
+    beside = tuple(known(row.get(name)) for name in context)
+    if target is None:
+        return Example(row["id"], row["text"], beside)
+    label = row.get(target)
+    if label is not None and not plain(label):
+        raise BadExample(f"`{target}` is no label; it is a whole number, a string or null")
+    fields = {name: value for name, value in row.items() if name not in ("id", "text", target) and plain(value)}
+    return Example(row["id"], row["text"], beside, label, fields)
+
+
+def plain(value: Any) -> bool:
+    """Whether a value is a number or a string, as labels and ids are."""
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def known(value: Any) -> str:
+    """What stands beside a text, as one word; empty where nothing does."""
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def finer(examples: Sequence[Example], context: Sequence[str]) -> str | None:
+    """The field whose values tell the label, with the most values (a topic tells its group); None where there is none."""
+    names = {name for e in examples for name in e.fields} - NEVER_FINER - set(context)
+    found: list[tuple[int, str]] = []
+    for name in sorted(names):
+        told: dict[Label, Counter[Label]] = defaultdict(Counter)
+        for e in examples:
+            if e.label is not None and name in e.fields:
+                told[e.fields[name]][e.label] += 1
+        rows = sum(sum(labels.values()) for labels in told.values())
+        sure = sum(max(labels.values()) for labels in told.values())
+        if rows and len(told) * SEEN <= rows and sure >= SURE * rows and len(told) > len({e.label for e in examples} - {None}):
+            found.append((len(told), name))
+    return max(found)[1] if found else None
+
+
+def filled(examples: Sequence[Example], name: str) -> list[Example]:
+    """The examples with missing labels told by the finer field, where all its labelled rows agree."""
+    told: dict[Label, set[Label]] = defaultdict(set)
+    for e in examples:
+        if e.label is not None and name in e.fields:
+            told[e.fields[name]].add(e.label)
+    out = []
+    for e in examples:
+        labels = told.get(e.fields[name], set()) if name in e.fields else set()
+        out.append(Example(e.id, e.text, e.context, next(iter(labels)), e.fields) if e.label is None and len(labels) == 1 else e)
+    return out

@@ -1,0 +1,256 @@
+"""A classifier: linear weights over terms and context, a small network beside them where there is enough to learn from.
+
+Both give the labels log-probabilities; their mean, less a share of the log of how often a label was seen (rare labels are else
+never said), decides. Everything is drawn with a fixed seed: the same rows give the same model.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import LinearSVC
+
+from monitor.learning.facts import Facts
+from monitor.learning.history import Example, Label, filled, finer
+from monitor.learning.words import spoken, weigher
+
+Floats = npt.NDArray[np.float32]
+
+KINDS = ("stems", "stretches")
+SEEN = {"stems": 2, "stretches": 3}
+"""Rows that a term must stand in: what one person wrote once is no term."""
+SHARPNESS = 4.0
+"""What turns margins of the linear part into log-odds. Measured on both appeals sets."""
+EVEN = 0.3
+"""The share of a label's log-count taken off its score (logit adjustment, Menon et al. 2021, arXiv:2007.07314)."""
+COST, CONTEXT = 0.5, 1.0
+NETWORK_FROM, NETWORK_TERMS, UNITS, ROUNDS = 5_000, 30_000, 100, 8
+"""Rows from which the network helps, the terms it sees, its hidden units, and how often it sees each row."""
+STACK_UP_TO, STACK_WEIGHT, STACK_SHARPNESS, FOLDS = 10_000, 0.7, 5.0, 4
+"""Rows up to which the finer field is learnt first and its scores weighed with the terms."""
+TINY = 0.02
+"""Weights below this change nothing and are dropped."""
+
+
+class NothingToLearn(ValueError):
+    """The rows teach nothing; the message says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A weight per feature and label, and a bias per label."""
+
+    weights: Floats
+    bias: Floats
+
+    def margins(self, x: Any) -> Floats:
+        """How far each row lies on each label's side."""
+        return np.asarray(x @ self.weights, dtype=np.float32) + self.bias
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One hidden layer over the features `seen`."""
+
+    seen: npt.NDArray[np.int32]
+    first: Floats
+    first_bias: Floats
+    second: Floats
+    second_bias: Floats
+
+    def logs(self, x: Any) -> Floats:
+        """Log-probabilities of the labels."""
+        hidden = np.maximum(np.asarray(x[:, self.seen] @ self.first) + self.first_bias, 0)
+        return log_softmax(hidden @ self.second + self.second_bias)
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that predicting needs, and what is told of how it came about in `facts`."""
+
+    target: str
+    context: tuple[str, ...]
+    labels: tuple[Label, ...]
+    counts: tuple[int, ...]
+    terms: tuple[tuple[str, ...], tuple[str, ...]]
+    rarity: tuple[Floats, Floats]
+    beside: tuple[tuple[int, str], ...]
+    linear: Linear
+    network: Network | None = None
+    stack: Linear | None = None
+    facts: Facts = field(default_factory=lambda: Facts(0, 0))
+
+    @cached_property
+    def _weighers(self) -> list[Any]:
+        out = []
+        for kind, terms, rarity in zip(KINDS, self.terms, self.rarity, strict=True):
+            made = weigher(kind, vocabulary={term: i for i, term in enumerate(terms)})
+            made.idf_ = rarity.astype(np.float32)
+            out.append(made)
+        return out
+
+    @cached_property
+    def _beside(self) -> dict[tuple[int, str], int]:
+        return {pair: i for i, pair in enumerate(self.beside)}
+
+    def features(self, examples: Sequence[Example]) -> Any:
+        """A row of weighed terms and context per example."""
+        words = [spoken(e.text) for e in examples]
+        parts = [made.transform(words) * np.float32(0.5 ** 0.5) for made in self._weighers]
+        if self.context:
+            parts.append(context_columns(examples, self._beside))
+        return sp.hstack(parts, format="csr", dtype=np.float32)
+
+    def logs(self, examples: Sequence[Example]) -> Floats:
+        """Log-probabilities of the labels, a row per example."""
+        x = self.features(examples)
+        logs = log_softmax(SHARPNESS * self.linear.margins(stacked(x, self.stack)))
+        if self.network is not None:
+            logs = log_softmax((logs + self.network.logs(x)) / 2)
+        return logs
+
+    def evened(self, logs: Floats) -> Floats:
+        """The scores by which labels are ranked."""
+        return log_softmax(logs - EVEN * np.log(np.asarray(self.counts, dtype=np.float32)))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The label said of a text, that label and the two likeliest others, and the probability of the label."""
+
+    id: Label
+    label: Label
+    top3: tuple[Label, ...]
+    score: float
+
+
+def answers(model: Model, examples: Sequence[Example]) -> list[Answer]:
+    """An answer per example. The label is the best after evening; the others follow by their probability."""
+    if not examples:
+        return []
+    logs = model.logs(examples)
+    best = np.argmax(model.evened(logs), axis=1)
+    order = np.argsort(-logs, axis=1, kind="stable")[:, :3]
+    out = []
+    for e, first, row, scores in zip(examples, best, order, logs, strict=True):
+        places = [first, *(place for place in row if place != first)][:3]
+        out.append(Answer(e.id, model.labels[first], tuple(model.labels[i] for i in places), round(float(np.exp(scores[first])), 4)))
+    return out
+
+
+def fit(examples: Sequence[Example], target: str, context: Sequence[str] = ()) -> Model:
+    """A model learnt from all examples that have a label, or whose label another field tells. Raises NothingToLearn."""
+    hint = finer(examples, context)
+    rows = filled(examples, hint) if hint else examples
+    rows = [e for e in rows if e.label is not None]
+    counts = Counter(e.label for e in rows if e.label is not None)
+    labels = tuple(sorted(counts, key=lambda label: (isinstance(label, str), label)))
+    if len(labels) < 2:
+        raise NothingToLearn(f"{len(labels)} different labels in `{target}` of {len(examples)} rows; a model needs two")
+    words = [spoken(e.text) for e in rows]
+    parts, terms, rarity = [], [], []
+    for kind in KINDS:
+        made = weigher(kind, min_df=min(SEEN[kind], max(1, len(rows) // 20)))
+        try:
+            parts.append(made.fit_transform(words) * np.float32(0.5 ** 0.5))
+        except ValueError as e:
+            raise NothingToLearn(f"the texts of {len(rows)} rows have no words in common") from e
+        terms.append(tuple(str(term) for term in made.get_feature_names_out()))
+        rarity.append(np.asarray(made.idf_, dtype=np.float32))
+    beside = tuple(sorted({(i, value) for e in rows for i, value in enumerate(e.context) if value}))
+    if context:
+        parts.append(context_columns(rows, {pair: i for i, pair in enumerate(beside)}))
+    x = sp.hstack(parts, format="csr", dtype=np.float32)
+    y = np.asarray([labels.index(cast(Label, e.label)) for e in rows])
+    stack, own = None, x
+    if hint and len(rows) <= STACK_UP_TO:
+        stack, own = learn_stack(x, [e.fields.get(hint) for e in rows])
+    linear = learn_linear(own, y, len(labels))
+    network = learn_network(x, y) if len(rows) >= NETWORK_FROM else None
+    facts = Facts(len(examples), len(rows), told_by=hint)
+    return Model(target, tuple(context), labels, tuple(counts[label] for label in labels), (terms[0], terms[1]),
+                 (rarity[0], rarity[1]), beside, linear, network, stack, facts)
+
+
+def learn_linear(x: Any, y: npt.NDArray[Any], labels: int) -> Linear:
+    """One-against-rest support vectors."""
+    machine = LinearSVC(C=COST, random_state=0).fit(x, y)
+    weights, bias = machine.coef_.T, machine.intercept_
+    if weights.shape[1] == 1:
+        weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
+    full, lean = np.zeros((x.shape[1], labels), np.float32), np.full(labels, -3.0, np.float32)
+    full[:, machine.classes_] = np.where(np.abs(weights) < TINY, 0, weights)
+    lean[machine.classes_] = bias
+    return Linear(as_stored(full), as_stored(lean))
+
+
+def learn_network(x: Any, y: npt.NDArray[Any]) -> Network:
+    """A hidden layer that the labels share."""
+    often = np.asarray((x > 0).sum(axis=0)).ravel()
+    seen = np.sort(np.argsort(-often, kind="stable")[:NETWORK_TERMS]).astype(np.int32)
+    machine = MLPClassifier((UNITS,), batch_size=128, learning_rate_init=2e-3, max_iter=ROUNDS, n_iter_no_change=ROUNDS,
+                            random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)     # it is meant to stop early
+        machine.fit(x[:, seen], y)
+    first, second = machine.coefs_
+    if second.shape[1] == 1:
+        second = np.hstack([np.zeros_like(second), second])
+        machine.intercepts_[1] = np.hstack([[0.0], machine.intercepts_[1]])
+    return Network(seen, as_stored(first), as_stored(machine.intercepts_[0]), as_stored(second), as_stored(machine.intercepts_[1]))
+
+
+def learn_stack(x: Any, values: Sequence[Label | None]) -> tuple[Linear | None, Any]:
+    """The finer field learnt from the terms, and the features with its scores; a row's own value never scores it."""
+    kinds = sorted({v for v in values if v is not None}, key=lambda v: (isinstance(v, str), v))
+    place = {v: i for i, v in enumerate(kinds)}
+    rows = np.asarray([i for i, v in enumerate(values) if v is not None])
+    y = np.asarray([place[v] for v in values if v is not None])
+    fold = np.arange(len(rows)) % FOLDS
+    if min(len(set(y[fold != f])) for f in range(FOLDS)) < 2:
+        return None, x
+    whole = learn_linear(x[rows], y, len(kinds))
+    margins = whole.margins(x)
+    for f in range(FOLDS):
+        margins[rows[fold == f]] = learn_linear(x[rows[fold != f]], y[fold != f], len(kinds)).margins(x[rows[fold == f]])
+    return whole, with_scores(x, margins)
+
+
+def stacked(x: Any, stack: Linear | None) -> Any:
+    """The features, with the scores of the finer field where it was learnt."""
+    return x if stack is None else with_scores(x, stack.margins(x))
+
+
+def with_scores(x: Any, margins: Floats) -> Any:
+    """Features beside scores of length STACK_WEIGHT."""
+    scores = np.exp(log_softmax(STACK_SHARPNESS * margins))
+    scores *= STACK_WEIGHT / np.linalg.norm(scores, axis=1, keepdims=True)
+    return sp.hstack([x, sp.csr_matrix(scores)], format="csr", dtype=np.float32)
+
+
+def context_columns(examples: Sequence[Example], place: dict[tuple[int, str], int]) -> Any:
+    """A column per value that stands beside a text."""
+    at = [(row, place[i, value]) for row, e in enumerate(examples) for i, value in enumerate(e.context) if (i, value) in place]
+    ones = np.full(len(at), CONTEXT, np.float32)
+    return sp.csr_matrix((ones, ([r for r, _ in at], [c for _, c in at])), shape=(len(examples), len(place)))
+
+
+def log_softmax(scores: Any) -> Floats:
+    """Scores as log-probabilities, row by row."""
+    scores = scores - scores.max(axis=1, keepdims=True)
+    return cast(Floats, (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))).astype(np.float32))
+
+
+def as_stored(values: Any) -> Floats:
+    """Values as a file keeps them (half precision), so that a model is the same before and after."""
+    return cast(Floats, np.asarray(values, dtype=np.float16).astype(np.float32))
