@@ -47,10 +47,9 @@ def pack(model: Model) -> bytes:
         "weights": half(model.linear.weights), "bias": half(model.linear.bias)}
     if model.stack is not None:
         arrays |= {"stack_weights": half(model.stack.weights), "stack_bias": half(model.stack.bias)}
-    if model.network is not None:
-        n = model.network
-        arrays |= {"seen": n.seen, "first": half(n.first), "first_bias": half(n.first_bias), "second": half(n.second),
-                   "second_bias": half(n.second_bias)}
+    for k, n in enumerate(model.networks):
+        arrays |= {f"seen_{k}": n.seen, f"first_{k}": half(n.first), f"first_bias_{k}": half(n.first_bias),
+                   f"second_{k}": half(n.second), f"second_bias_{k}": half(n.second_bias)}
     out = io.BytesIO()
     np.savez_compressed(out, allow_pickle=False, **arrays)
     return out.getvalue()
@@ -98,19 +97,21 @@ def _checked(head: Head, arrays: dict[str, Any]) -> Model:
             or len(set(head.stretches)) != len(head.stretches) or not head.stems or not head.stretches \
             or any(not 0 <= i < len(head.context) for i, _ in head.beside):
         raise BrokenModel("its labels or terms are damaged")
-    stack = network = None
+    stack = None
+    networks: list[Network] = []
     extra = 0
     if "stack_bias" in arrays:
         extra = int(arrays["stack_bias"].size)
         stack = Linear(array("stack_weights", terms, extra), array("stack_bias", extra))
-    if "seen" in arrays:
-        seen, units = int(arrays["seen"].size), int(arrays["first_bias"].size) if "first_bias" in arrays else 0
-        places = array("seen", seen, kind="i")
+    while f"seen_{len(networks)}" in arrays:
+        k = len(networks)
+        seen, units = int(arrays[f"seen_{k}"].size), int(arrays[f"first_bias_{k}"].size) if f"first_bias_{k}" in arrays else 0
+        places = array(f"seen_{k}", seen, kind="i")
         if seen == 0 or places.min() < 0 or places.max() >= terms:
-            raise BrokenModel("its array `seen` is missing or damaged")
-        network = Network(places, array("first", seen, units), array("first_bias", units), array("second", units, len(labels)),
-                          array("second_bias", len(labels)))
+            raise BrokenModel(f"its array `seen_{k}` is missing or damaged")
+        networks.append(Network(places, array(f"first_{k}", seen, units), array(f"first_bias_{k}", units),
+                                array(f"second_{k}", units, len(labels)), array(f"second_bias_{k}", len(labels))))
     linear = Linear(array("weights", terms + extra, len(labels)), array("bias", len(labels)))
     return Model(head.target, tuple(head.context), tuple(labels), tuple(head.counts), (tuple(head.stems), tuple(head.stretches)),
-                 (array("rarity_0", len(head.stems)), array("rarity_1", len(head.stretches))), tuple(head.beside), linear, network,
-                 stack, head.facts)
+                 (array("rarity_0", len(head.stems)), array("rarity_1", len(head.stretches))), tuple(head.beside), linear,
+                 tuple(networks), stack, head.facts)

@@ -1,6 +1,6 @@
-"""A classifier: linear weights over terms and context, a small network beside them where there is enough to learn from.
+"""A classifier: linear weights over terms and context, small networks beside them where there is enough to learn from.
 
-Both give the labels log-probabilities; their mean, less a share of the log of how often a label was seen (rare labels are else
+Both give the labels log-probabilities; their mean (the networks weigh double), less a share of the log of how often a label was seen (rare labels are else
 never said), decides. Everything is drawn with a fixed seed: the same rows give the same model.
 """
 
@@ -34,8 +34,8 @@ SHARPNESS = 4.0
 EVEN = 0.3
 """The share of a label's log-count taken off its score (logit adjustment, Menon et al. 2021, arXiv:2007.07314)."""
 COST, CONTEXT = 0.5, 1.0
-NETWORK_FROM, NETWORK_TERMS, UNITS, ROUNDS = 5_000, 30_000, 100, 8
-"""Rows from which the network helps, the terms it sees, its hidden units, and how often it sees each row."""
+NETWORK_FROM, NETWORKS, NETWORK_TERMS, UNITS, ROUNDS = 5_000, 3, 15_000, 60, 8
+"""Rows from which networks help, how many, the terms they see, their hidden units, and how often they see each row."""
 STACK_UP_TO, STACK_WEIGHT, STACK_SHARPNESS, FOLDS = 10_000, 0.7, 5.0, 4
 """Rows up to which the finer field is learnt first and its scores weighed with the terms."""
 TINY = 0.02
@@ -86,7 +86,7 @@ class Model:
     rarity: tuple[Floats, Floats]
     beside: tuple[tuple[int, str], ...]
     linear: Linear
-    network: Network | None = None
+    networks: tuple[Network, ...] = ()
     stack: Linear | None = None
     facts: Facts = field(default_factory=lambda: Facts(0, 0))
 
@@ -115,8 +115,8 @@ class Model:
         """Log-probabilities of the labels, a row per example."""
         x = self.features(examples)
         logs = log_softmax(SHARPNESS * self.linear.margins(stacked(x, self.stack)))
-        if self.network is not None:
-            logs = log_softmax((logs + self.network.logs(x)) / 2)
+        if self.networks:
+            logs = log_softmax((logs + 2 * sum(n.logs(x) for n in self.networks) / len(self.networks)) / 3)
         return logs
 
     def evened(self, logs: Floats) -> Floats:
@@ -176,10 +176,10 @@ def fit(examples: Sequence[Example], target: str, context: Sequence[str] = ()) -
     if hint and len(rows) <= STACK_UP_TO:
         stack, own = learn_stack(x, [e.fields.get(hint) for e in rows])
     linear = learn_linear(own, y, len(labels))
-    network = learn_network(x, y) if len(rows) >= NETWORK_FROM else None
+    networks = tuple(learn_network(x, y, seed) for seed in range(NETWORKS)) if len(rows) >= NETWORK_FROM else ()
     facts = Facts(len(examples), len(rows), told_by=hint)
     return Model(target, tuple(context), labels, tuple(counts[label] for label in labels), (terms[0], terms[1]),
-                 (rarity[0], rarity[1]), beside, linear, network, stack, facts)
+                 (rarity[0], rarity[1]), beside, linear, networks, stack, facts)
 
 
 def learn_linear(x: Any, y: npt.NDArray[Any], labels: int) -> Linear:
@@ -194,12 +194,12 @@ def learn_linear(x: Any, y: npt.NDArray[Any], labels: int) -> Linear:
     return Linear(as_stored(full), as_stored(lean))
 
 
-def learn_network(x: Any, y: npt.NDArray[Any]) -> Network:
+def learn_network(x: Any, y: npt.NDArray[Any], seed: int) -> Network:
     """A hidden layer that the labels share."""
     often = np.asarray((x > 0).sum(axis=0)).ravel()
     seen = np.sort(np.argsort(-often, kind="stable")[:NETWORK_TERMS]).astype(np.int32)
     machine = MLPClassifier((UNITS,), batch_size=128, learning_rate_init=2e-3, max_iter=ROUNDS, n_iter_no_change=ROUNDS,
-                            random_state=0)
+                            random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)     # it is meant to stop early
         machine.fit(x[:, seen], y)

@@ -20,7 +20,7 @@ from monitor.cli import main
 from monitor.core.post import Author, Post
 from monitor.learning.archive import BrokenModel, pack, unpack
 from monitor.learning.history import as_example, filled, finer
-from monitor.learning.model import fit
+from monitor.learning.model import answers, fit
 from monitor.store.engine import Database
 from monitor.store.schema import upgrade
 
@@ -260,3 +260,16 @@ def test_corrections_come_out_as_labelled_rows(tmp_path: Path) -> None:
         ("текст 0", "yes", "551000000"), ("текст 1", "no", None), ("текст 2", "yes", "750000000")]
     assert "secret-key" not in out.read_text("utf-8")
     assert "Айгүл" not in out.read_text("utf-8")
+
+
+def test_networks_and_a_finer_field_answer_the_same_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.learning.model.NETWORK_FROM", 100)
+    rows = [{**row, "id": n, "finer": f"{row['code']}-{n % 3}"} for n, row in enumerate([*ROADS, *WATER] * 2)]
+    made = fit([as_example(row, "code", ("where",)) for row in rows], "code", ("where",))
+    assert made.networks
+    assert made.stack is not None
+    again = unpack(pack(made))
+    ask = [as_example({"id": n, "text": text, "where": "юг"}, None, ("where",)) for n, text in enumerate(("яма", "нет воды", "", "қар"))]
+    assert answers(made, ask) == answers(again, ask)
+    assert pack(again) == pack(made)
+    assert [a.label for a in answers(again, ask)[:2]] == [7, 3]
