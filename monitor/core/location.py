@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from threading import Lock
 
 import pycrfsuite
@@ -69,6 +70,7 @@ def _letter(mark: object) -> str:
     return {Level: "L", Street: "S", HeadWord: "H", Body: "B"}.get(type(mark), "")
 
 
+@lru_cache(maxsize=20_000)
 def _shape(word: str) -> str:
     if word.isdigit():
         return "d"
@@ -79,6 +81,7 @@ def _shape(word: str) -> str:
     return "C" if word[0].isupper() else "l"
 
 
+@lru_cache(maxsize=2_000)
 def _pause(gap: str) -> str:
     if _STOP.search(gap):
         return "."
