@@ -14,7 +14,7 @@ import yaml
 from config.knowledge import DEFAULT, load_knowledge
 from monitor.core import address
 from monitor.core.judge import Judge
-from monitor.core.knowledge import Cue
+from monitor.core.knowledge import Body, Cue, HeadWord
 from monitor.core.post import Author, Post
 from monitor.core.row import as_post, parse_row
 from monitor.core.text import Text
@@ -46,6 +46,21 @@ def test_cue_examples(judge: Judge, cue: str, yes: bool, sentence: str) -> None:
     found = {mark.name for hit in (*lexicon.find(text), *lexicon.endings(text)) for mark in hit.marks
              if isinstance(mark, Cue) and address.counts(mark, hit, text)}
     assert (cue in found) is yes
+
+
+def _words() -> Iterator[tuple[str, str, bool, str]]:
+    for file in ("heads.yaml", "bodies.yaml"):
+        for kind, group in yaml.safe_load((DEFAULT / file).read_text(encoding="utf-8")).items():
+            for answer in (True, False):
+                for sentence in group.get(answer, ()):
+                    yield file, kind, answer, sentence
+
+
+@pytest.mark.parametrize(("file", "kind", "yes", "sentence"), _words())
+def test_examples_of_words_for_authorities(judge: Judge, file: str, kind: str, yes: bool, sentence: str) -> None:
+    found = {mark.kind for hit in judge.knowledge.address.find(Text(sentence)) for mark in hit.marks
+             if isinstance(mark, HeadWord if file == "heads.yaml" else Body)}
+    assert (kind in found) is yes
 
 
 @pytest.mark.parametrize(("text", "code"), [
