@@ -96,7 +96,7 @@ def homes(text: Text, contacts: Sequence[Span]) -> list[Span]:
         near(m.end(), 25 if m["place"] else 40)
     for m in _KIN.finditer(clean) if not _KIN_WORDS.isdisjoint(text.folded) else ():
         near(m.end(), 60)
-    for m in _HOUSE.finditer(clean):
+    for m in _HOUSE.finditer(clean) if "тур" in text.line or "жив" in text.line else ():     # what `_LIVING_AFTER` needs
         if _LIVING_AFTER.match(clean, m.end()):
             start = _road(clean, m.start())
             if start is not None:

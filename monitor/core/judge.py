@@ -10,7 +10,7 @@ from monitor.core import address, classify, privacy
 from monitor.core.accounts import Accounts
 from monitor.core.address import Head, Reading
 from monitor.core.features import features, word_signs
-from monitor.core.knowledge import Cue, HeadWord, Knowledge, Level
+from monitor.core.knowledge import Cue, HeadWord, Knowledge
 from monitor.core.places import Choice
 from monitor.core.post import Post
 from monitor.core.registry import Name
@@ -90,7 +90,7 @@ class Judge:
         """The text as read, its best word for an akimat, and all signs."""
         knowledge = self.knowledge
         hits = knowledge.address.find(text)
-        if not spoken_to and not any(isinstance(m, HeadWord | Name | Level) for h in hits for m in h.marks):
+        if not spoken_to and not any(self.calls(mark) for hit in hits for mark in hit.marks):
             return None
         reading = address.read(text, hits, knowledge.registry, self.sounds)
         endings = knowledge.address.endings(text)
@@ -100,6 +100,13 @@ class Judge:
             return None
         topical = classify.topical(text, knowledge.subject)
         return reading, head, features(post, reading, endings, head, to_akimat=bool(spoken_to), topical=topical)
+
+    def calls(self, mark: object) -> bool:
+        """Whether a mark may be what a post calls upon: a word for an authority, or the name of a district or city."""
+        if isinstance(mark, Name):
+            registry = self.knowledge.registry
+            return not mark.common and any(registry[unit].level <= 2 for unit in mark.units)
+        return isinstance(mark, HeadWord)
 
     def reasons(self, reading: Reading, head: Head | None, signs: Mapping[str, float]) -> tuple[Reason, ...]:
         """Why, with the spans it rests on."""

@@ -39,29 +39,40 @@ def features(text: Text, hits: Sequence[Hit]) -> list[list[str]]:
             known[i] += letter
     words, shapes, pauses = text.folded[:n], [_shape(text.clean[a:b]) for a, b in text.spans[:n]], [_pause(g) for g in text.gaps[:n]]
     words = ["0" if shape == "d" else word for word, shape in zip(words, shapes, strict=True)]
+    beside = [_beside(*one) for one in zip(words, shapes, known, strict=True)]
     out: list[list[str]] = []
     for i in range(n):
         word, shape, mark, pause = words[i], shapes[i], known[i], pauses[i]
-        signs = ["b", "w=" + word, "p5=" + word[:5], "p4=" + word[:4], "s3=" + word[-3:], "s2=" + word[-2:], "h=" + shape,
-                 "m=" + mark, "g=" + pause, "hm=" + shape + mark]
+        signs = ["b", *_own(word), "h=" + shape, "m=" + mark, "g=" + pause, "hm=" + shape + mark]
         if i == 0:
             signs.append("first")
-        for d in (-2, -1, 1, 2):
-            j = i + d
-            if 0 <= j < n:
-                signs += (f"{d}p={words[j][:5]}", f"{d}h={shapes[j]}")
-                if known[j]:
-                    signs.append(f"{d}m={known[j]}")
-                if d == 1:
-                    signs.append("g1=" + pauses[j])
-            elif d in (-1, 1):
-                signs.append(f"{d}end")
+        if i > 1:
+            signs += beside[i - 2][0]
         if i:
+            signs += beside[i - 1][1]
             signs += ("hh=" + shapes[i - 1] + shape + pause, "pb=" + words[i - 1][:4] + "|" + shape)
+        else:
+            signs.append("-1end")
         if i + 1 < n:
-            signs.append("pn=" + words[i + 1][:4] + "|" + shape)
+            signs += beside[i + 1][2]
+            signs += ("g1=" + pauses[i + 1], "pn=" + words[i + 1][:4] + "|" + shape)
+        else:
+            signs.append("1end")
+        if i + 2 < n:
+            signs += beside[i + 2][3]
         out.append(signs)
     return out
+
+
+@lru_cache(maxsize=20_000)
+def _own(word: str) -> tuple[str, ...]:
+    return "w=" + word, "p5=" + word[:5], "p4=" + word[:4], "s3=" + word[-3:], "s2=" + word[-2:]
+
+
+@lru_cache(maxsize=20_000)
+def _beside(word: str, shape: str, mark: str) -> tuple[tuple[str, ...], ...]:
+    """What a word says to the one two behind it, one behind, one before and two before it."""
+    return tuple((f"{d}p={word[:5]}", f"{d}h={shape}", *((f"{d}m={mark}",) if mark else ())) for d in (-2, -1, 1, 2))
 
 
 def _letter(mark: object) -> str:

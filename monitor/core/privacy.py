@@ -18,6 +18,9 @@ from monitor.core.verdict import PersonalData, Span
 
 _DIGIT = re.compile(r"[\d⓪①-⑨⁰¹²³⁴-⁹₀-₉]")
 _MANY = re.compile(r"(?:[\d⓪①-⑨⁰¹²³⁴-⁹₀-₉][^\n\d⓪①-⑨⁰¹²³⁴-⁹₀-₉]{0,6}){5}")
+_NO_DIGIT = re.compile(r"[^0-9]+")
+_PHONE_LEAST = 7
+"""Digits, beside letters that pass for them, that a text with a whole phone has at least."""
 _ODD_DIGIT = re.compile(r"[^\D0-9]|[⓪①-⑨⁰¹²³⁴-⁹₀-₉]")
 """Digits that are not 0-9: full-width, Arabic, in circles. Boxed ones (8\ufe0f\u20e3) are 0-9 with marks behind."""
 _APART = r"[\s().,\-‐-―−/_*~·•|\u20e3]"
@@ -135,13 +138,14 @@ def _numbers(text: str, *, digits: bool) -> list[Span]:
         return found
     if not text.isascii() and _ODD_DIGIT.search(text):
         text = _ODD_DIGIT.sub(lambda m: str(unicodedata.digit(m[0], 0)), text)
-    for m in _CARD.finditer(text):
+    count = len(_NO_DIGIT.sub("", text))    # a pattern is tried only where its digits are there
+    for m in _CARD.finditer(text) if count >= 16 else ():
         if _is_card(m[0], text[max(0, m.start() - 30):m.start()], text[m.end():m.end() + 20]):
             take("card", *m.span())
-    for m in _IIN.finditer(text):
+    for m in _IIN.finditer(text) if count >= 12 else ():
         if _is_iin(m[0], text[max(0, m.start() - 40):m.start()]):
             take("iin", *m.span())
-    for pattern in (_PHONE, _SHORT, _ABROAD, _LANDLINE):
+    for pattern in (_PHONE, _SHORT, _ABROAD, _LANDLINE) if count >= _PHONE_LEAST else ():
         for m in pattern.finditer(text):
             if _is_phone(m[0], text[max(0, m.start() - 45):m.start()]):
                 take("phone", *m.span())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ def signs(words: Sequence[str]) -> list[tuple[str, int]]:
 def marks(text: Text) -> list[tuple[str, int]]:
     """Signs that are no words."""
     return [(mark + mark, -1) for mark in "?!" if mark in text.clean]
+
+
+@lru_cache(maxsize=64)
+def _span(labels: tuple[str, ...], field: str) -> tuple[int, int]:
+    inside = [i for i, label in enumerate(labels) if label.startswith(field + ":")]
+    return inside[0], inside[-1] + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,7 @@ class WordModel:
 
     def span(self, field: str) -> tuple[int, int]:
         """First and end of the labels that begin with `field:`; they stand together."""
-        inside = [i for i, label in enumerate(self.labels) if label.startswith(field + ":")]
-        return inside[0], inside[-1] + 1
+        return _span(self.labels, field)
 
 
 def with_labels(model: WordModel, field: str, values: Sequence[str]) -> WordModel:
