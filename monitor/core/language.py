@@ -45,16 +45,16 @@ READ = 3_000
 """Characters whose language is looked at."""
 CAP = 4.0
 """The most that one word may weigh."""
-CHANGE, CHANGE_AT_STOP = 6.0, 2.0
+CHANGE, CHANGE_AT_STOP = 5.0, 1.0
 """What it costs to change sides between two words, and at the end of a sentence."""
-STRETCH = 5.0
+STRETCH = 4.5
 """What the words of each side must weigh in all for a text to be mixed."""
 UNLISTED = 9.0
 """The same for stretches without a single listed word or letter of their language."""
 NAME = 0.3
-SHORT = 12
+SHORT = 18
 """Words up to which two words make a stretch; else three."""
-SHARE = 0.08
+SHARE = 0.06
 """The share of the words that each side must have in a long text: a name or a quotation does not make it mixed."""
 DOUBT = 0.8
 """What a text without Kazakh letters must weigh to be Kazakh: a lone loan is rather Russian."""
