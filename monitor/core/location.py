@@ -19,8 +19,9 @@ from monitor.core.lexicon import Hit
 from monitor.core.registry import Name
 from monitor.core.text import Text
 
-SURE = 0.1
-"""How likely a word must be part of a place. Low: a caretaker strikes out a word more easily than they guess one."""
+EDGE, SURE, SECOND = 0.1, 0.15, 0.3
+"""How likely a word must be to belong to a place, one word of it to make it one, and one word of a second place. Low: a
+caretaker strikes out a word more easily than they guess one."""
 MOST = 2
 """Places given for one post."""
 LONGEST = 400
@@ -120,11 +121,12 @@ class PlaceReader:
             likely = [1 - self._tagger.marginal("O", i) for i in range(len(signs))]
         found: list[list[float]] = []
         for i, share in enumerate(likely):
-            if share < SURE:
+            if share < EDGE:
                 continue
-            if found and found[-1][1] == i - 1 and tags[i] != "B":
+            if found and found[-1][1] == i - 1 and (tags[i] == "I" or _pause(text.gaps[i]) in ("", "-", '"')):
                 found[-1][1], found[-1][2] = i, max(found[-1][2], share)
             else:
                 found.append([i, i, share])
-        best = sorted(sorted(found, key=lambda place: -place[2])[:MOST])
+        best = sorted((place for place in found if place[2] >= SURE), key=lambda place: -place[2])
+        best = sorted(best[:1] + [place for place in best[1:MOST] if place[2] >= SECOND])
         return [(int(first), int(last)) for first, last, _ in best]

@@ -177,7 +177,7 @@ class View:
         """The reasons of these facets, the heaviest first."""
         found = [r for r in _reasons(row.detail) if facet(r[0]) in facets]
         found.sort(key=lambda r: -abs(r[3]))
-        return [Because(r[4] or row.text[r[1]:r[2]], self.word("REASON", r[0]),
+        return [Because(r[4] or row.text[r[1]:r[2]], self.word("REASON", r[0].partition(":")[0]),
                         str(format_decimal(r[3], "+0.0;−0.0", locale=self.language))) for r in found[:12]]
 
     def candidates(self, row: FeedRow) -> list[str]:

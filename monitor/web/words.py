@@ -73,6 +73,9 @@ REASON = {
     "reply_official": N_("a reply to an official account"), "mention_official": N_("mentions an official account"),
     "abroad": N_("about another country"), "other_body_first": N_("speaks to another body first"),
     "to_person": N_("speaks to a private person"), "question_mark": N_("a question"), "topic": N_("topic word"),
+    "kind": N_("a word of this kind of message"), "urgent": N_("a sign of danger"), "place": N_("the place"),
+    "self": N_("speaks of one's own life"), "asks_peers": N_("asks other readers"), "official": N_("sounds like an office's answer"),
+    "re": N_("a reply to an official account"), "own_account": N_("the account of an akimat itself"),
 }
 RULE = {
     "first_reaction": N_("to the first answer"), "first_reaction_urgent": N_("to the first answer, urgent"),
