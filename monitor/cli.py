@@ -29,7 +29,7 @@ COMMANDS = {
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise Unusable(f"{self.prog}: {message}; see {self.prog} --help")
+        raise Unusable(f"{message}; see {self.prog} --help")
 
 
 def parser() -> argparse.ArgumentParser:

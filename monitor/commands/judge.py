@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+from tqdm import tqdm
 
 from config.knowledge import KnowledgeError, load_knowledge
 from monitor.commands import Unusable
@@ -83,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
         except OSError as e:
             raise Unusable(f"{args.out}: {e.strerror}; give a file that can be written") from e
         with out:
-            for line in judge_lines(lines, Judge(knowledge), args.home, str(args.input)):
+            judged = judge_lines(lines, Judge(knowledge), args.home, str(args.input))
+            for line in tqdm(judged, unit=" posts", disable=not sys.stderr.isatty()):
                 if line is None:
                     bad += 1
                 else:
