@@ -7,6 +7,7 @@ automatic text retrieval"). tools/fit_words.py fits it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from monitor.core.text import Text
 
+_FROST = re.compile(r"(?:(?<![\w-])[-–−]\s?|минус\s)[1-5]\d(?![\d-])")
+_COLD_ROOM = re.compile(r"\+\s?1?\d(?![\d\s]*\d)")
 STEM = 5
 """Letters of a word by which its forms are taken together."""
 
@@ -39,8 +42,14 @@ def signs(words: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def marks(text: Text) -> list[tuple[str, int]]:
-    """Signs that are no words."""
-    return [(mark + mark, -1) for mark in "?!" if mark in text.clean]
+    """Signs that are no words: question and exclamation marks, frost outside (-31) and few degrees inside (+9)."""
+    clean = text.clean
+    out = [(mark + mark, -1) for mark in "?!" if mark in clean]
+    if _FROST.search(clean):
+        out.append(("-0", -1))
+    if "+" in clean and _COLD_ROOM.search(clean):
+        out.append(("+0", -1))
+    return out
 
 
 @lru_cache(maxsize=64)

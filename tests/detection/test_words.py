@@ -104,3 +104,8 @@ def test_a_damaged_table_is_one_line(folder: Path, line: str, said_: str) -> Non
     with pytest.raises(KnowledgeError, match=rf"subject\.tsv:\d+: .*{said_}") as wrong:
         load_knowledge(folder)
     assert "\n" not in str(wrong.value)
+
+
+def test_no_heating_in_frost_is_urgent_and_a_late_repair_is_not(judge: Judge) -> None:
+    assert said(judge, "Акимат Рудного! Третьи сутки нет отопления, на улице -34, в квартире +8, дети болеют").urgency == "urgent"
+    assert said(judge, "Акимат Рудного, когда уже закончите ремонт моста, третий месяц обещаете").urgency == "normal"
