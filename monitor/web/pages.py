@@ -78,7 +78,7 @@ async def _list(request: web.Request, where: str) -> web.Response:
     wanted = asking.read(request.query, site.units, site.knowledge.topics)
     if typed_number(wanted.q) is not None:
         named = await site.db.read(ticket_by_number, wanted.q)
-        if named is not None:
+        if named is not None and _seen(named, reader.scope):     # else it is looked for like any words: not found
             raise web.HTTPSeeOther(view_for(site, reader.language, "", now).ticket_url(named.number))
     effective = wanted.with_state("waiting") if where == "triage" else wanted
     mine = reader.person.id if where == "tickets" and request.query.get("mine") == "1" else None
@@ -141,11 +141,16 @@ async def show_ticket(request: web.Request) -> web.Response:
                  stream=f"/api/v1/events?view=ticket&after={last}")
 
 
+def _seen(row: Any, scope: frozenset[str] | None) -> bool:
+    """Whether a reader of these akimats (None: all) may see a card."""
+    return scope is None or row.akimat in scope or row.office in scope
+
+
 def _ticket(c: Connection, number: str, scope: frozenset[str] | None, now: datetime,
             ) -> tuple[Any, list[FeedRow], list[History], Counts, list[SourceState], int, str] | None:
     last = last_event(c)
     row = ticket_by_number(c, number)
-    if row is None or (scope is not None and row.akimat not in scope and row.office not in scope):
+    if row is None or not _seen(row, scope):
         return None
     # Whoever may see the card may see its posts: after a redirect they stand under another akimat.
     posts = feed.rows(c, None, None, now, ticket_id=row.id, revisions=True, excerpt=WHOLE_TEXT, limit=200)

@@ -109,6 +109,8 @@ async def test_an_office_sees_its_own_and_what_lies_below(browse, morning, db, s
     assert {mine, theirs, waits} <= set(rows_in(await control.page("/")))
     assert (await semey.client.get(f"/posts/{mine}")).status == 404
     assert (await semey.client.get("/tickets/551-2026-1")).status == 404
+    searched = await semey.client.get("/", params={"q": "551-2026-1"}, allow_redirects=False)
+    assert searched.status == 200, "a number of another office is not found, as if it were nobody's"
     assert (await semey.client.get(f"/api/v1/posts/{mine}")).status == 404
     assert {p["id"] for p in (await pavlodar.json("/api/v1/posts?q=көпір"))["items"]} == {mine}
     items = (await semey.json("/api/v1/posts"))["items"]
