@@ -145,12 +145,6 @@ class Document:
         except ValueError as e:
             raise self.wrong(f"{self.text()!r} is not a number") from e
 
-    def one_of(self, allowed: tuple[str, ...]) -> str:
-        """A scalar that must be one of a few words."""
-        if self.text() not in allowed:
-            raise self.wrong(f"{self.text()!r} is none of: {', '.join(allowed)}")
-        return self.text()
-
     def patterns(self, add: Callable[[str], None]) -> None:
         """Every pattern of the lists by language below this node."""
         for language, words in self.items():
@@ -180,7 +174,6 @@ def load_knowledge(folder: Path | None = None) -> Knowledge:
         group.patterns(partial(address.add, mark=Body(kind)))
     address.misspelt(lambda mark: isinstance(mark, Level) or (isinstance(mark, HeadWord) and mark.kind in ("body", "person")))
     model = source.document("address_model.yaml")
-    prior = model.get("prior")
     words = SubjectLexicon()
     topics = _topics(source, words)
     subject = _subject(source, words)
@@ -189,8 +182,7 @@ def load_knowledge(folder: Path | None = None) -> Knowledge:
         subject_words=with_labels(_words(source, "subject"), "topic", tuple(topics)),
         model=AddressModel(model.need("bias").number(), {k: v.number() for k, v in model.need("weights").items()},
                            _words(source, "address"),
-                           model.need("register").number(), model.need("triage").number(),
-                           {k: v.number() for k, v in prior.items()} if prior else {}),
+                           model.need("register").number(), model.need("triage").number()),
         language=_language(source), places=_places(source), topics=topics, ruleset=source.ruleset)
 
 
@@ -367,10 +359,10 @@ def _add_level(lexicon: Lexicon, types: str, pattern: str) -> None:
 
 def _topics(source: Source, lexicon: Lexicon) -> dict[str, Topic]:
     out: dict[str, Topic] = {}
-    for order, (code, body) in enumerate(source.document("topics.yaml").need("topics").items()):
+    for code, body in source.document("topics.yaml").need("topics").items():
         out[code] = Topic(code, *(body.need(k).text() for k in ("group", "kk", "ru", "en", "department")))
         for part, weight in (("sure", SURE), ("strong", STRONG), ("weak", WEAK)):
-            body.need(part).patterns(partial(lexicon.add, mark=TopicWord(code, weight, order)))
+            body.need(part).patterns(partial(lexicon.add, mark=TopicWord(code, weight)))
     return out
 
 

@@ -15,17 +15,16 @@ from monitor.core.verdict import Kind, Reason, Urgency
 from monitor.core.words import WordModel, marks, signs
 
 SURE, STRONG, WEAK = 5.0, 3.0, 1.0
-LEFT_OUT = 0.3
+REPEATED = 0.3
 """What the same word counts for a topic the second time."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicWord:
-    """A word that speaks for a topic. `order` settles ties."""
+    """A word that speaks for a topic."""
 
     code: str
     weight: float
-    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def listed(text: Text, lexicon: Lexicon) -> Listed:
                 word = text.folded[hit.first]
                 again = (mark.code, word[:5]) in seen
                 seen.add((mark.code, word[:5]))
-                name, weight = f"topic:{mark.code}", mark.weight * (LEFT_OUT if again else 1.0)
+                name, weight = f"topic:{mark.code}", mark.weight * (REPEATED if again else 1.0)
             elif isinstance(mark, KindCue):
                 name, weight = f"kind:{mark.kind}", 0.0
             elif isinstance(mark, UrgencyCue):

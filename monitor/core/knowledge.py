@@ -74,8 +74,6 @@ class AddressModel:
     words: WordModel
     register: float
     triage: float
-    prior: Mapping[str, float] = field(default_factory=dict)
-    """Where the fit starts from; not read when judging."""
 
 
 class Places(Protocol):

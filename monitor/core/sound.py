@@ -41,6 +41,8 @@ def _stems(word: str) -> Iterator[str]:
 
 
 def _near(key: str) -> Iterator[str]:
+    """The key, and it without each of its letters: two keys share one of these where one letter parts them."""
+    yield key
     for i in range(len(key)):
         yield key[:i] + key[i + 1:]
 
@@ -65,7 +67,7 @@ class Sounds:
                 if len(key) >= LEAST:
                     self._exact.setdefault(key, set()).add(unit.code)
                     if len(key) >= LEAST_NEAR:
-                        for near in (key, *_near(key)):
+                        for near in _near(key):
                             self._near.setdefault(near, set()).add((key, unit.code))
 
     def units(self, word: str) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ class Sounds:
                 return tuple(sorted(self._exact[key]))
         for key in keys:
             if len(key) >= LEAST_NEAR - 1:
-                found = {code for near in (key, *_near(key)) for full, code in self._near.get(near, ()) if full[0] == key[0]}
+                found = {code for near in _near(key) for full, code in self._near.get(near, ()) if full[0] == key[0]}
                 if found:
                     return tuple(sorted(found))
         return ()
