@@ -46,6 +46,7 @@ __all__ = ["ConfigErrors", "Office", "Problem", "Retention", "Routing", "Setting
            "Unreadable", "Web", "default_settings", "load"]
 
 NUMBER_FORMAT = "ӘЖ-{office}-{year}-{seq:06}"
+EXTERNAL_FORMAT = r"[A-ZА-ЯӘІҢҒҮҰҚӨҺ]{1,4}[ -]?[0-9][0-9/-]{3,30}"
 FORBIDDEN_SERIES = ("ЖТ", "ЗТ")
 _TERM = re.compile(r"[1-9][0-9]{0,3}(wd|wh|cd)")
 _PADDING = re.compile(r"(0[1-9]|01[0-9])?")
@@ -167,11 +168,19 @@ class Terms(BaseModel):
         default="7wd", description="To the final answer. Practice: 7 working days [V]; an official appeal has 15 "
                                    "working days (АППК Art. 76) [V].")
     redirect: TermText = Field(default="3wd", description="To pass it to the competent body (АППК Art. 65) [V].")
+    tell: TermText = Field(default="3wd", description="To tell the citizen that the term was extended or the message "
+                                                      "redirected (АППК Art. 65, 76) [V].")
+    extension_inquiry: TermText = Field(
+        default="15cd", description="By how much the term of a request for information may be extended, once (Law on "
+                                    "access to information) [S].")
+    extension_months: int = Field(
+        default=2, ge=1, le=12, description="Months in all, from the receipt, to which every other term may be extended "
+                                            "by a reasoned decision (АППК Art. 76) [V].")
 
     @field_validator("*")
     @classmethod
-    def _terms(cls, value: str) -> str:
-        return _term(value)
+    def _terms(cls, value: str | int) -> str | int:
+        return _term(value) if isinstance(value, str) else value
 
 
 ARTICLES: Mapping[str, str] = {
@@ -179,6 +188,9 @@ ARTICLES: Mapping[str, str] = {
     "first_reaction_urgent": N_("the office's own setting (no norm for social networks)"),
     "final": N_("the office's own setting (no norm for social networks; Art. 76 of the АППК for official appeals)"),
     "redirect": N_("Art. 65 of the АППК"),
+    "tell": N_("Art. 76 of the АППК"),
+    "extension_inquiry": N_("the Law on access to information"),
+    "extension_months": N_("Art. 76 of the АППК"),
 }
 """What each term rests on, for its derivation."""
 
@@ -205,6 +217,10 @@ class Office(BaseModel):
         default="masked", description="What staff messages show of a post: none of it, an excerpt with personal data "
                                       "masked, or the full excerpt. Messengers store abroad (Law 94-V: storage inside "
                                       "Kazakhstan) [V].")
+
+    answers_approved_by: Literal["head", "officers"] = Field(
+        default="head", description="Who approves an answer before it is published, never its author: a head or "
+                                    "controller, or any other officer too.")
 
     @field_validator("working_time", mode="before")
     @classmethod
@@ -292,6 +308,9 @@ class Settings(BaseModel):
     number_format: str = Field(
         default=NUMBER_FORMAT, description="Form of a number; must contain {office}, {year} and {seq}. ЖТ and ЗТ "
                                            "belong to e-Otinish and are refused.")
+    external_number_format: str = Field(
+        default=EXTERNAL_FORMAT, description="Regular expression of a number in e-Otinish: letters and a unique number, "
+                                             "given once at the first registration [V].")
     knowledge: Path | None = Field(default=None, description="Folder of knowledge files in place of the bundled ones.")
     retention: Retention = Field(default_factory=Retention, description="How long what is nobody's matter stays.")
     offices: tuple[Office, ...] = Field(
@@ -331,6 +350,15 @@ class Settings(BaseModel):
     def _database(cls, value: str) -> str:
         if not re.match(r"(sqlite|postgresql)(\+\w+)?://", value):
             raise ValueError("is no database address; use sqlite:///FILE.db or postgresql://…")
+        return value
+
+    @field_validator("external_number_format")
+    @classmethod
+    def _external(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as e:
+            raise ValueError(f"is no regular expression ({e}); use {EXTERNAL_FORMAT}") from e
         return value
 
     @field_validator("number_format")

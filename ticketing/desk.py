@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from config.settings import ARTICLES, NUMBER_FORMAT, Office, Settings, Terms
+from config.procedure import Procedure, bundled, load_procedure
+from config.settings import ARTICLES, EXTERNAL_FORMAT, NUMBER_FORMAT, Office, Settings, Terms
 from config.workdays import BUNDLED, load_workdays
 from monitor.core.knowledge import Knowledge
 from ticketing.deadlines import Calendar, CountFrom, Term, with_article
@@ -25,6 +26,11 @@ class OfficeRules:
     final: Term
     count_from: CountFrom = "same"
     number_format: str = NUMBER_FORMAT
+    redirect: Term = field(default_factory=lambda: Term(3, "wd", "redirect", ARTICLES["redirect"]))
+    tell: Term = field(default_factory=lambda: Term(3, "wd", "tell", ARTICLES["tell"]))
+    extension_inquiry: Term = field(default_factory=lambda: Term(15, "cd", "extension_inquiry", ARTICLES["extension_inquiry"]))
+    extension_months: int = 2
+    approved_by: str = "head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Desk:
     fallback: OfficeRules
     routing: tuple[Rule, ...] = ()
     own_accounts: frozenset[str] = field(default_factory=frozenset)
+    procedure: Procedure = field(default_factory=bundled)
+    external_format: re.Pattern[str] = re.compile(EXTERNAL_FORMAT)
 
     def office_of(self, akimat: str) -> str | None:
         """The registering office: the nearest configured one at or above the addressee."""
@@ -72,17 +80,19 @@ def desk(settings: Settings | None, knowledge: Knowledge, days: Path = BUNDLED) 
     `days` is the calendar file of the knowledge folder. Raises ConfigErrors or Unreadable.
     """
     default = Calendar(load_workdays(bundled=days))
-    fallback = _office_rules("", Office.model_construct(terms=Terms(), count_from="same"), NUMBER_FORMAT, default)
+    beside = days.with_name("procedure.yaml")       # a folder of an operator's own need not have one
+    procedure = load_procedure(beside) if beside.exists() else bundled()
+    fallback = _office_rules("", Office.model_construct(terms=Terms(), count_from="same", answers_approved_by="head"), NUMBER_FORMAT, default)
     accounts = {handle(name) for name in knowledge.accounts} | {
         handle(name) for akimat in knowledge.registry for name in akimat.accounts}
     if settings is None:
-        return Desk(knowledge, None, fallback, (), frozenset(accounts))
+        return Desk(knowledge, None, fallback, (), frozenset(accounts), procedure)
     accounts |= {handle(name) for office in settings.offices for name in office.accounts}
     offices = {o.code: _office_rules(o.code, o, settings.number_format, _calendar(o, days)) for o in settings.offices}
     routing = tuple(Rule(r.place, frozenset(r.akimat), frozenset(r.topic), r.department, r.responsible, r.role)
                     for r in settings.routing)
     return Desk(knowledge, offices or None, replace(fallback, number_format=settings.number_format), routing,
-                frozenset(accounts))
+                frozenset(accounts), procedure, re.compile(settings.external_number_format))
 
 
 def _calendar(office: Office, days: Path) -> Calendar:
@@ -94,4 +104,5 @@ def _office_rules(code: str, office: Office, number_format: str, calendar: Calen
         return with_article(Term.parse(getattr(office.terms, name)), name, ARTICLES[name])
 
     return OfficeRules(code, calendar, term("first_reaction"), term("first_reaction_urgent"), term("final"),
-                       office.count_from, number_format)
+                       office.count_from, number_format, term("redirect"), term("tell"), term("extension_inquiry"),
+                       office.terms.extension_months, office.answers_approved_by)

@@ -240,8 +240,8 @@ def _verify_chain(office: str, chain: Iterator[Row[Any]], last: Row[Any] | None,
     return count, None
 
 
-_ENTERED = ("topic", "kind", "urgency", "language", "received_at", "registered_at", "due_first", "due_final")
-_CURRENT = ("status", "akimat", "department", "responsible")
+_ENTERED = ("topic", "kind", "urgency", "language", "received_at", "registered_at")
+_CURRENT = tuple(name for name in rules.FOLDED if not name.startswith("due_"))
 
 
 def _against_texts(c: Connection, office: str, commitments: Mapping[tuple[int, str], str]) -> Iterator[Broken]:
@@ -308,9 +308,11 @@ def _differences(row: Row[Any], state: rules.State) -> Iterator[tuple[str, Any, 
         if name in entered and (value.isoformat() if isinstance(value, datetime) else value) != entered[name]:
             yield name, value, entered[name]
     for name in ("due_first", "due_final"):
-        derived = getattr(row, f"{name}_derivation")
-        if name in entered and not _derives(derived, getattr(row, name)):
-            yield f"{name}_derivation", derived, entered[name]
+        value, derived, due = getattr(row, name), getattr(row, f"{name}_derivation"), getattr(state, name)
+        if due is not None and value != due:
+            yield name, value, due.isoformat()
+        if due is not None and not _derives(derived, value):
+            yield f"{name}_derivation", derived, due.isoformat()
 
 
 def _derives(derivation: Any, at: datetime) -> bool:

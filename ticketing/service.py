@@ -6,10 +6,10 @@ locks of the offices' heads.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -21,56 +21,20 @@ from monitor.store.tables import correction, event, verdict
 from monitor.store.verdicts import judged_post
 from ticketing import intake as intake_rules
 from ticketing import ticket as rules
+from ticketing.acting import SYSTEM, Actor, Refused
+from ticketing.answering import Answering
+from ticketing.citizens import threads
 from ticketing.deadlines import due, registered_at
-from ticketing.desk import Desk
 from ticketing.intake import Joining, Judged, Plan
 from ticketing.letters import letter, tell
+from ticketing.life import Life
+from ticketing.merging import Merging
 from ticketing.register import NewEntry, NewNumber, Secret, append
-from ticketing.routing import Assignment, People, route
-from ticketing.store import (
-    absences,
-    by_staff,
-    known_natives,
-    known_texts,
-    open_load,
-    people,
-    ticket_by_number,
-    ticket_of_post,
-)
+from ticketing.routing import Assignment, People
+from ticketing.store import by_staff, known_natives, known_texts, last_place, ticket_by_number, ticket_of_post
 from ticketing.tables import delivery, ticket, ticket_post
 
-SYSTEM = "system"
-
-_TOO_LATE: Mapping[str, str] = {
-    "accepted": N_("%(number)s has been accepted already: this is not possible any more."),
-    "answered": N_("%(number)s has been answered: this is not possible any more."),
-    "closed": N_("%(number)s is closed: this is not possible any more."),
-    "redirected": N_("%(number)s was redirected: this is not possible any more."),
-    "merged": N_("%(number)s was merged into another card: this is not possible any more."),
-    "not_examined": N_("%(number)s was left without examination: this is not possible any more."),
-    "void": N_("%(number)s is void: this is not possible any more."),
-}
-
-
-class Refused(Exception):
-    """The verb is not allowed, not possible, or not for this person. `message_id` is a gettext id with `params`."""
-
-    def __init__(self, message_id: str, **params: str) -> None:
-        super().__init__(message_id % params)
-        self.message_id = message_id
-        self.params = params
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts. `office` None: all offices. `id` None: the program itself."""
-
-    id: int | None
-    role: str
-    office: str | None = None
-
-    def __str__(self) -> str:
-        return SYSTEM if self.id is None else f"user:{self.id}"
+__all__ = ["SYSTEM", "Actor", "Opened", "Refused", "Service"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +52,8 @@ class Opened:
     parent: str | None = None
 
 
-class Service:
-    """The verbs, for one desk. `salt` gives 16 random bytes; tests hand in a seeded one."""
-
-    def __init__(self, desk: Desk, salt: Callable[[], bytes] = lambda: os.urandom(16)) -> None:
-        self.desk = desk
-        self._salt = salt
+class Service(Life, Merging, Answering):
+    """All verbs, for one desk. Here stand intake and what staff do to a post."""
 
     # --- by the pipeline
 
@@ -124,7 +84,7 @@ class Service:
             raise Refused(N_("%(number)s has already been accepted by somebody else."), number=row.number)
         self._allowed("accept", row)
         append(c, [NewEntry(row.office, row.number, now, str(actor), "accept", {"responsible": actor.id})], self._salt)
-        self._change(c, row, now, status="accepted", responsible=actor.id, first_reaction_at=now)
+        self._change(c, row, now, status="accepted", responsible=actor.id, first_reaction_at=row.first_reaction_at or now)
         return True
 
     def redirect(self, c: Connection, number: str, akimat: str, actor: Actor, now: datetime) -> str:
@@ -139,6 +99,8 @@ class Service:
             raise Refused(N_("%(number)s is with this akimat already."), number=row.number)
         self._allowed("redirect", row)
         office = self.desk.office_of(akimat)
+        if office != row.office:
+            self._alone(c, row)
         if office is not None and office == row.office:
             assigned = self._assign(self._people(c, now), office, akimat, row.topic)
             append(c, [NewEntry(row.office, row.number, now, str(actor), "readdress", {
@@ -149,9 +111,11 @@ class Service:
             tell(c, row.number, "readdressed", office, assigned.responsible, now)
             return str(row.number)
         leaving = NewEntry(row.office, row.number, now, str(actor), "redirect", {"from": row.akimat, "to": akimat})
+        places = threads(c, [row.number])
         if office is None:
             append(c, [leaving], self._salt)
             self._change(c, row, now, status="redirected", proposal=None)
+            self._tell_redirected(c, row, places, last_place(c, row.number), now, partial(self._akimat_name, akimat))
             return str(row.number)
         # The clock of the new office starts now, when it receives the message.
         origin = c.execute(select(ticket_post).where(ticket_post.c.ticket_id == row.id, ticket_post.c.role == "origin")).one()
@@ -161,6 +125,8 @@ class Service:
                         bytes(origin.text_key), now, parent=row.number)
         numbers = self._write(c, [opened], [], now, actor, before=[leaving], moved_from=row)
         self._change(c, row, now, status="redirected", proposal=None)
+        self._tell_redirected(c, row, places, last_place(c, row.number), now, partial(self._akimat_name, akimat),
+                              numbers["redirected"])
         return numbers["redirected"]
 
     def take(self, c: Connection, post_id: int, akimat: str | None, actor: Actor, now: datetime) -> str:
@@ -334,20 +300,6 @@ class Service:
         if rows:
             c.execute(insert(ticket_post), rows)
 
-    def _people(self, c: Connection, now: datetime) -> People:
-        return People.of(people(c), absences(c), open_load(c), now)
-
-    def _assign(self, staff: People, office: str, akimat: str, topic: str) -> Assignment:
-        knowledge = self.desk.knowledge
-        return route(self.desk.routing, staff, knowledge.registry.ancestors(akimat), topic, office, knowledge.topics)
-
-    def _ticket(self, c: Connection, number: str, actor: Actor, action: str) -> Row[Any]:
-        row = ticket_by_number(c, number, lock=True)
-        if row is None:
-            raise Refused(N_("There is no number %(number)s."), number=number[:40])
-        self._entitled(actor, action, row.office)
-        return row
-
     def _judged(self, c: Connection, post_id: int, actor: Actor, action: str) -> Any:
         stored = judged_post(c, post_id)
         if stored is None:
@@ -356,24 +308,12 @@ class Service:
         self._entitled(actor, action, home and self.desk.office_of(home))
         return stored
 
-    def _entitled(self, actor: Actor, action: str, office: str | None) -> None:
-        if actor.id is None:
-            return
-        if not rules.may(actor.role, action):
-            raise Refused(N_("Your role does not allow this."))
-        if actor.office is not None and office is not None and office != actor.office \
-                and actor.office not in self.desk.knowledge.registry.ancestors(office):
-            raise Refused(N_("This belongs to another office."))
-
-    def _known(self, akimat: str) -> None:
-        if akimat not in self.desk.knowledge.registry:
-            raise Refused(N_("There is no akimat with the code %(code)s."), code=akimat)
-
-    def _allowed(self, action: str, row: Row[Any]) -> None:
-        if not rules.allowed(action, row.status):
-            raise Refused(_TOO_LATE.get(row.status, N_("%(number)s: this is not possible any more.")), number=row.number)
+    def _akimat_name(self, akimat: str, code: str) -> str:
+        unit = self.desk.knowledge.registry[akimat]
+        return str(unit.name_ru if code == "ru" else unit.name_kk)
 
     def _void(self, c: Connection, row: Row[Any], reason: str, actor: Actor, now: datetime) -> None:
+        self._alone(c, row)
         append(c, [NewEntry(row.office, row.number, now, str(actor), "void", {"reason": reason})], self._salt)
         self._change(c, row, now, status="void", closed_at=now)
 
@@ -397,12 +337,9 @@ class Service:
         old = ticket_by_number(c, row.parent, lock=True)
         assert old is not None, "a parent is a number of ours"
         self._void(c, row, "undone", actor, now)
+        self._untell_redirected(c, old)
         c.execute(update(ticket_post).where(ticket_post.c.ticket_id == row.id).values(ticket_id=old.id, akimat=old.akimat))
         self._restore(c, old, actor, now)
-
-    def _change(self, c: Connection, row: Row[Any], now: datetime, **values: Any) -> None:
-        c.execute(update(ticket).where(ticket.c.id == row.id).values(**values))
-        c.execute(insert(event).values(at=now, kind="ticket", ref=row.number))
 
     def _state(self, c: Connection, post_id: int, state: str, now: datetime) -> None:
         c.execute(update(verdict).where(verdict.c.post_id == post_id).values(state=state))

@@ -46,6 +46,13 @@ def entries_of(c: Connection, number: str) -> Sequence[Row[Any]]:
     return c.execute(select(entry).where(entry.c.ticket == number).order_by(entry.c.office, entry.c.seq)).all()
 
 
+def last_place(c: Connection, number: str) -> str:
+    """Where the last entry of a ticket stands, as `entry:OFFICE:SEQ`."""
+    row = c.execute(select(entry.c.office, entry.c.seq).where(entry.c.ticket == number)
+                    .order_by(entry.c.seq.desc()).limit(1)).one()
+    return f"entry:{row.office}:{row.seq}"
+
+
 def ticket_of_post(c: Connection, post_id: int) -> Row[Any] | None:
     """The ticket that stands on this post; nobody else changes it until the transaction ends."""
     return c.execute(select(ticket).join(ticket_post, ticket_post.c.ticket_id == ticket.c.id)

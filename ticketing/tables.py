@@ -35,12 +35,20 @@ ticket = Table(
     Column("due_final_derivation", Json, nullable=False),
     Column("proposal", Json),                                # {"redirect": code, "post": id}: waits for a person
     Column("parent", Text),
-    Column("external_number", Text),
+    Column("external_number", Text),                         # of an official appeal or another system's card
     Column("first_reaction_at", Utc),
     Column("closed_at", Utc),
+    Column("merged_into", Text),                             # number of the card that answers for this one
+    Column("no_external", Text),                             # why a reception or a call has no official number
+    Column("ground", Text),                                  # of a card left without examination
+    Column("extensions", Integer, nullable=False, server_default="0"),
+    Column("reopenings", Integer, nullable=False, server_default="0"),
+    Column("solved", Boolean),                               # what the citizen says
+    Column("mark", Integer),                                 # 1 to 5, the citizen's, for the answer
     UniqueConstraint("office", "series", "year", "seq"),
     Index("ix_ticket_office_status", "office", "status"),
     Index("ix_ticket_responsible", "responsible"),
+    Index("ix_ticket_merged_into", "merged_into"),
 )
 
 # Which posts a ticket stands on. `text_key` finds the same text on another network.
@@ -99,9 +107,9 @@ delivery = Table(
     Column("id", Id, primary_key=True),
     Column("about", Text, nullable=False),                   # ticket number
     Column("kind", Text, nullable=False),                    # new_ticket, proposal, ...
-    Column("channel", Text, nullable=False),                 # telegram, email, webhook
-    Column("recipient", Text, nullable=False),               # user:ID or duty:OFFICE, resolved when it is sent
-    Column("state", Text, nullable=False),                   # queued, sent, dead
+    Column("channel", Text, nullable=False),                 # telegram, email, webhook; reply:NETWORK to a citizen
+    Column("recipient", Text, nullable=False),               # user:ID or duty:OFFICE, resolved when it is sent; post:ID
+    Column("state", Text, nullable=False),                   # queued, sent, dead; by_hand: a person has to post it
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_try_at", Utc, nullable=False),
     Column("created_at", Utc, nullable=False),
@@ -111,6 +119,71 @@ delivery = Table(
     Column("body", Json),                                    # erasable
     UniqueConstraint("about", "kind", "channel", "recipient"),
     Index("ix_delivery_due", "state", "next_try_at"),
+)
+
+# What the office says to the citizen. Each wording that an entry commits to lies in `sealed`, the last one here.
+answer = Table(
+    "answer", metadata,
+    Column("id", Id, primary_key=True),
+    Column("ticket", Text, nullable=False, index=True),      # number
+    Column("kind", Text, nullable=False),                    # final, interim
+    Column("language", Text, nullable=False),                # kk, ru, both
+    Column("text", Text),                                    # erasable: null once erased
+    Column("state", Text, nullable=False),                   # draft, approved, publishing, published, failed
+    Column("version", Integer, nullable=False),              # grows with each wording: who saves an old one is told
+    Column("warnings", Json, nullable=False),                # codes of the checks on this wording
+    Column("author", Integer, ForeignKey("account.id"), nullable=False),
+    Column("approver", Integer, ForeignKey("account.id")),
+    Column("remark", Text),                                  # why it went back to its author; erasable
+    Column("made_at", Utc, nullable=False),
+    Column("approved_at", Utc),
+    Column("published_at", Utc),
+)
+
+# A question about a ticket to a colleague, or (`asked` null) to the citizen; both texts are erasable.
+question = Table(
+    "question", metadata,
+    Column("id", Id, primary_key=True),
+    Column("ticket", Text, nullable=False, index=True),
+    Column("by", Integer, ForeignKey("account.id"), nullable=False),
+    Column("asked", Integer, ForeignKey("account.id"), index=True),
+    Column("text", Text),
+    Column("at", Utc, nullable=False),
+    Column("reply", Text),
+    Column("replied_by", Integer, ForeignKey("account.id")),
+    Column("replied_at", Utc),
+)
+
+# What an office owes a citizen by a date: kept or broken per office, never per person.
+obligation = Table(
+    "obligation", metadata,
+    Column("id", Id, primary_key=True),
+    Column("ticket", Text, nullable=False, index=True),      # number
+    Column("kind", Text, nullable=False),                    # promise, tell_extended, tell_redirected
+    Column("text", Text),                                    # the words of the promise; erasable
+    Column("source", Text, nullable=False),                  # entry:OFFICE:SEQ or answer:ID that it comes from
+    Column("due", Utc, nullable=False),
+    Column("derivation", Json, nullable=False),
+    Column("made_at", Utc, nullable=False),
+    Column("kept_at", Utc),
+    Column("broken_at", Utc),
+    UniqueConstraint("ticket", "kind", "source", "due"),
+    Index("ix_obligation_open", "due", sqlite_where=text("kept_at IS NULL AND broken_at IS NULL"),
+          postgresql_where=text("kept_at IS NULL AND broken_at IS NULL")),
+)
+
+# Two cards that may be one matter: a person decides. It changes nothing by itself.
+merge_proposal = Table(
+    "merge_proposal", metadata,
+    Column("id", Id, primary_key=True),
+    Column("ticket", Text, nullable=False),                  # number of the card that would be merged
+    Column("into", Text, nullable=False, index=True),        # number of the card that would go on
+    Column("why", Json, nullable=False),                     # {"text": 0.93, "place": true, "topic": true, "hours": 5}
+    Column("made_at", Utc, nullable=False),
+    Column("state", Text, nullable=False),                   # open, merged, dismissed
+    Column("decided_by", Integer, ForeignKey("account.id")),
+    Column("decided_at", Utc),
+    UniqueConstraint("ticket", "into"),
 )
 
 office = Table(

@@ -7,7 +7,7 @@ Rule 2: a ticket is the fold of its entries; `fold` is that fold, `ticketing.tab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -20,8 +20,11 @@ ROLES: tuple[Role, ...] = ("viewer", "press", "officer", "head", "controller", "
 
 STATUSES = ("registered", "assigned", "accepted", "answered", "closed", "redirected", "merged", "not_examined", "void")
 OPEN = frozenset({"registered", "assigned", "accepted"})
+DONE = frozenset({"answered", "closed"})
+MEANT = frozenset(STATUSES) - {"void"}
+"""What was not registered by mistake."""
 
-# action -> (statuses it may start from, status it leads to; None = unchanged)
+# action -> (statuses it may start from, status it leads to; None = unchanged, or what `_CHANGES` makes of it)
 MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "register": (frozenset(), "registered"),
     "assign": (OPEN, "assigned"),
@@ -33,6 +36,31 @@ MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "propose_redirect": (OPEN, None),        # an edit names another addressee: a person decides
     "void": (OPEN, "void"),                  # taken by mistake: the number stays, with the reason
     "restore": (frozenset({"void", "redirected"}), "registered"),
+    # the work
+    "ask": (OPEN, None),                     # a question to a colleague, or to the citizen
+    "reply": (MEANT, None),                  # what was answered to it
+    "interim": (OPEN, None),                 # tells the citizen how it stands; stops no term
+    "extend": (OPEN | {"merged"}, None),     # by a reasoned decision, within the legal limit (Art. 76)
+    "redirect_outside": (OPEN, "redirected"),  # to a body that does not register here (Art. 65)
+    "external": (MEANT, None),               # its official number elsewhere, or why there is none
+    "guide": (OPEN | DONE, None),            # the citizen is shown the way to an official appeal
+    "tell": (MEANT, None),                   # the citizen was told otherwise than by us: an obligation is kept
+    # one matter, several cards
+    "merge": (OPEN, "merged"),
+    "absorb": (OPEN, None),                  # the same, on the card that goes on for both
+    "unmerge": (frozenset({"merged"}), None),  # back to the status it had
+    "release": (frozenset(STATUSES), None),
+    # the answer
+    "draft": (OPEN | DONE, None),
+    "return": (OPEN | DONE, None),           # a draft goes back to its author
+    "approve": (OPEN | DONE, None),
+    "publish": (frozenset({"accepted"}) | DONE, None),
+    "answer": (OPEN | DONE, "answered"),     # it stands in the first thread; only an accepted one is published
+    "posted": (MEANT, None),                 # in one more thread, by a person's hand or by the network
+    "close": (frozenset({"answered"}), "closed"),
+    "reopen": (DONE | {"not_examined", "merged"}, "assigned"),  # merged: the card that answered for it is done
+    "rate": (DONE | {"not_examined", "merged"}, None),       # by the citizen: solved or not, and a mark for the answer
+    "not_examine": (OPEN, "not_examined"),   # on a ground of the law, by a head; the number stays
 })
 
 # action -> roles; "system" may do what the pipeline does by itself
@@ -44,6 +72,27 @@ MAY: Mapping[str, frozenset[str]] = MappingProxyType({
     "redirect": frozenset({"officer", "head", "controller"}),
     # A number once given is taken back only by those who answer for the register.
     "void": frozenset({"head", "controller"}),
+    "assign": frozenset({"officer", "head", "controller"}),
+    "ask": frozenset({"press", "officer", "head", "controller"}),
+    "reply": frozenset({"press", "officer", "head", "controller", "citizen"}),
+    "interim": frozenset({"officer", "head", "controller"}),
+    "extend": frozenset({"head", "controller"}),
+    "redirect_outside": frozenset({"officer", "head", "controller"}),
+    "external": frozenset({"press", "officer", "head", "controller"}),
+    "guide": frozenset({"press", "officer", "head", "controller"}),
+    "tell": frozenset({"press", "officer", "head", "controller"}),
+    "merge": frozenset({"officer", "head", "controller"}),
+    "unmerge": frozenset({"officer", "head", "controller"}),
+    "draft": frozenset({"press", "officer", "head", "controller"}),
+    "return": frozenset({"officer", "head", "controller"}),
+    "approve": frozenset({"officer", "head", "controller"}),    # an officer only where the office says so
+    "publish": frozenset({"press", "officer", "head", "controller"}),
+    "posted": frozenset({"press", "officer", "head", "controller"}),
+    "close": frozenset({"officer", "head", "controller"}),
+    "reopen": frozenset({"officer", "head", "controller", "citizen"}),
+    "rate": frozenset({"citizen"}),
+    # By a head only: to leave a message unexamined takes a right away.
+    "not_examine": frozenset({"head"}),
 })
 
 
@@ -115,6 +164,83 @@ class State:
     responsible: int | None
     reason: Mapping[str, Any] | None = None
     entered: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, datetime] = field(default_factory=dict)
+    """Its own dates, `due_first` and `due_final`, without those of the cards merged into it."""
+    members: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    """The cards merged into it, with the dates they brought."""
+    held: str | None = None
+    """The status that a merged card goes back to."""
+    merged_into: str | None = None
+    external_number: str | None = None
+    no_external: str | None = None
+    ground: str | None = None
+    extensions: int = 0
+    reopenings: int = 0
+    solved: bool | None = None
+    mark: int | None = None
+
+    def due(self, name: str) -> datetime | None:
+        """The date that holds: no card merged into this one may get a later one than it had."""
+        dates = [dates[name] for dates in (self.own, *self.members.values()) if name in dates]
+        return min(dates) if name in self.own else None
+
+    @property
+    def due_first(self) -> datetime | None:
+        return self.due("due_first")
+
+    @property
+    def due_final(self) -> datetime | None:
+        return self.due("due_final")
+
+
+FOLDED = ("status", "akimat", "department", "responsible", "due_first", "due_final", "merged_into", "external_number",
+          "no_external", "ground", "extensions", "reopenings", "solved", "mark")
+"""Columns of `ticketing.tables.ticket` that hold the fold."""
+
+
+DUES = ("due_first", "due_final")
+
+
+def _dates(details: Mapping[str, Any]) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(details[name]) for name in DUES if name in details}
+
+
+def _reopened(state: State, details: Mapping[str, Any]) -> State:
+    return replace(state, own=_dates(details), reopenings=state.reopenings + 1, ground=None, merged_into=None, held=None)
+
+
+def _absorbed(state: State, details: Mapping[str, Any]) -> State:
+    return replace(state, members={**state.members, details["member"]: _dates(details)})
+
+
+def _released(state: State, details: Mapping[str, Any]) -> State:
+    return replace(state, members={n: dates for n, dates in state.members.items() if n != details["member"]})
+
+
+def _extended(state: State, details: Mapping[str, Any]) -> State:
+    if "member" in details:     # the card that answers for all is told that one of its members has longer
+        kept = state.members.get(details["member"], {})
+        return replace(state, members={**state.members, details["member"]: {**kept, **_dates(details)}})
+    return replace(state, own={**state.own, **_dates(details)}, extensions=state.extensions + 1)
+
+
+def _rated(state: State, details: Mapping[str, Any]) -> State:
+    return replace(state, solved=details.get("solved", state.solved), mark=details.get("mark", state.mark))
+
+
+_CHANGES: Mapping[str, Callable[[State, Mapping[str, Any]], State]] = MappingProxyType({
+    "merge": lambda s, d: replace(s, merged_into=d["into"], held=s.status),
+    "unmerge": lambda s, d: replace(s, merged_into=None, held=None, status=s.held or "registered"),
+    "absorb": _absorbed,
+    "release": _released,
+    "extend": _extended,
+    "reopen": _reopened,
+    "rate": _rated,
+    "external": lambda s, d: replace(s, external_number=d.get("external_number"), no_external=d.get("no_external")),
+    "not_examine": lambda s, d: replace(s, ground=d["ground"]),
+    "answer": lambda s, _d: replace(s, solved=None, mark=None),    # what the citizen said was about the answer before
+})
+"""What an action changes beside the status and who answers."""
 
 
 def step(state: State | None, action: str, details: Mapping[str, Any]) -> State:
@@ -124,13 +250,16 @@ def step(state: State | None, action: str, details: Mapping[str, Any]) -> State:
         if action != "register":
             raise ValueError(f"the first entry is {action!r}, not 'register'")
         return State(details["number"], "registered", details.get("akimat"), details.get("department", ""),
-                     details.get("responsible"), entered=details)
+                     details.get("responsible"), entered=details, own=_dates(details),
+                     external_number=details.get("external_number"))
     if not allowed(action, state.status):
         raise ValueError(f"{action!r} is not allowed on a ticket that is {state.status!r}")
+    change = _CHANGES.get(action)
+    changed = change(state, details) if change is not None else state
     known = {"akimat": state.akimat, "department": state.department, "responsible": state.responsible}
     given = {key: details[key] for key in known if key in details}
     reason = details.get("reason", state.reason) if "department" in details else state.reason
-    return replace(state, status=MOVES[action][1] or state.status, reason=reason, **(known | given))
+    return replace(changed, status=MOVES[action][1] or changed.status, reason=reason, **(known | given))
 
 
 def fold(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> State | None:

@@ -37,6 +37,12 @@ _KINDS = {"complaint": N_("complaint"), "application": N_("application"), "propo
 _HEADINGS = {"new_ticket": N_("New card"), "readdressed": N_("The card has moved to another akimat"),
              "proposal": N_("The author changed the post: check the addressee")}
 
+_NEWS = {"question": N_("A colleague asks about this card"), "replied": N_("Your question was answered"),
+         "to_approve": N_("An answer waits for your approval"), "returned": N_("Your answer came back to be mended"),
+         "approved": N_("Your answer was approved: it can be published"), "reopened": N_("The card was taken up again"),
+         "answer_failed": N_("Your answer reached nobody: see why")}
+"""Said whatever the state of the card."""
+
 _STATES = {
     "answered": N_("Answered"), "closed": N_("Closed"), "merged": N_("Joined with another card"),
     "not_examined": N_("Left without examination"), "void": N_("Void: registered by mistake"),
@@ -156,8 +162,8 @@ class Wording:
         privacy = (self.privacy or {}).get(facts.office, self.default_privacy)
         outcome = self.outcome(facts, person, now)
         kind = "proposal" if facts.proposed else item.kind.partition(":")[0]
-        heading = _(_HEADINGS.get(kind, N_("News of a card")))
-        lines = [] if outcome and not facts.proposed else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
+        heading = _(_HEADINGS.get(kind) or _NEWS.get(kind, N_("News of a card")))
+        lines = [] if outcome and not facts.proposed and kind not in _NEWS else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
         lines += [f"<b>{self._link(facts.number)}</b>",
                   f"{_text(self.names.topic(facts.topic, tongue), among)} · {_(_KINDS.get(facts.kind, facts.kind))}"]
         if facts.location:
