@@ -267,7 +267,6 @@ def paused(derivation: Sequence[Step], reason: str, at: datetime) -> Due:
 def resumed(derivation: Sequence[Step], calendar: Calendar, at: datetime, *, provisional: bool = False) -> Due:
     """The clock goes on at `at`, and the working time for which it stood is added back, to the microsecond.
 
-    A term in calendar days gets back whole days, all its pauses together, and then ends as such a term ends.
     Raises NotNow where it does not stand, or where `at` lies before its pause.
     """
     holds = _holds(derivation)
@@ -278,12 +277,6 @@ def resumed(derivation: Sequence[Step], calendar: Calendar, at: datetime, *, pro
     stood = worked(since, at, calendar, provisional=provisional)
     step: Step = {"step": "resumed", "at": _said(at), "minutes": _minutes(stood)}
     steps = [*derivation, step]
-    if _unit(derivation) == "cd":
-        _, rest = divmod(_stood(derivation), timedelta(days=1))
-        days = (rest + (at - since)) // timedelta(days=1)
-        if not days:
-            return Due(holds, (*steps, {"step": "due", "at": _said(holds)}))
-        return _rolled(steps, _last_day(derivation) + days, holds, calendar, provisional)
     return _later(steps, advanced(holds, stood, calendar, provisional=provisional), since, calendar)
 
 
@@ -304,7 +297,7 @@ def extended(derivation: Sequence[Step], term: Term, calendar: Calendar, reason:
     steps = [*derivation, step]
     day, _ = _wall(holds - timedelta(microseconds=1))
     if term.unit == "cd":
-        made = _rolled(steps, max(day, _last_day(derivation) or day) + term.count, holds, calendar, provisional)
+        made = _rolled(steps, day + term.count, holds, calendar, provisional)
     else:
         if term.unit == "wh":
             moment = advanced(holds, timedelta(hours=term.count), calendar, provisional=provisional)
@@ -314,8 +307,6 @@ def extended(derivation: Sequence[Step], term: Term, calendar: Calendar, reason:
                 return found if found < len(table.working) else None
             table, index = _grown(calendar, _year(day), provisional, find)
             moment = _moment(table.working[index], table.hours[index][-1][1])
-        if _unit(derivation) == "cd":       # what a later pause gives back is counted from there
-            steps.append({"step": "last_day", "day": _iso(_wall(moment - timedelta(microseconds=1))[0])})
         made = _later(steps, moment, holds, calendar)
     if months is not None:
         received = next(_at(s) for s in derivation if s["step"] == "received").astimezone(ALMATY).date()
@@ -378,22 +369,6 @@ def _in_order(derivation: Sequence[Step], at: datetime) -> None:
 
 def _last(derivation: Sequence[Step], *names: str) -> str:
     return next((str(s["step"]) for s in reversed(derivation) if s["step"] in names), "")
-
-
-def _last_day(derivation: Sequence[Step]) -> int:
-    """Ordinal of the last calendar day so far, before it is moved to a working day; 0 where no such was counted."""
-    found = next((s["day"] for s in reversed(derivation) if s["step"] == "last_day"), None)
-    return date.fromisoformat(found).toordinal() if found else 0
-
-
-def _stood(derivation: Sequence[Step]) -> timedelta:
-    """For how long the clock stood in all, by the wall clock."""
-    moments = [_at(s) for s in derivation if s["step"] in ("paused", "resumed")]
-    return sum((b - a for a, b in zip(moments[::2], moments[1::2], strict=False)), timedelta(0))
-
-
-def _unit(derivation: Sequence[Step]) -> str:
-    return str(derivation[0]["term"])[-2:]
 
 
 def _at(step: Step) -> datetime:

@@ -23,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.store.tables import post
 from ticketing import ticket as rules
+from ticketing.replay import proves
 from ticketing.tables import entry, head, sealed, ticket
 
 GENESIS = "0" * 64
@@ -309,13 +310,5 @@ def _differences(row: Row[Any], state: rules.State) -> Iterator[tuple[str, Any, 
             yield name, value, entered[name]
     for name in ("due_first", "due_final"):
         derived = getattr(row, f"{name}_derivation")
-        if name in entered and not _derives(derived, getattr(row, name)):
+        if name in entered and not proves(derived, getattr(row, name)):
             yield f"{name}_derivation", derived, entered[name]
-
-
-def _derives(derivation: Any, at: datetime) -> bool:
-    """Whether the last step of a derivation is this moment."""
-    try:
-        return datetime.fromisoformat(derivation[-1]["at"]) == at
-    except (ValueError, LookupError, TypeError):
-        return False

@@ -32,6 +32,17 @@ def replay(derivation: Sequence[Step]) -> datetime:
         raise NotReplayable(f"this derivation cannot be counted again: {type(e).__name__}: {e}") from e
 
 
+def proves(derivation: Sequence[Step], at: datetime) -> bool:
+    """Whether the steps lead to this moment. Those that do not say their working time (older ones) must only end with it."""
+    try:
+        if datetime.fromisoformat(derivation[-1]["at"]) != at:
+            return False
+        counted = any("week" in step for step in derivation if step["step"] == "calendar")
+        return not counted or replay(derivation) == at
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
 def _counted(derivation: Sequence[Step]) -> datetime:
     """The date by the wall clock of Kazakhstan. Each change ends with a date and was counted with the days it names."""
     first = max(i for i, step in enumerate(derivation) if step["step"] == "term")
@@ -46,7 +57,6 @@ def _counted(derivation: Sequence[Step]) -> datetime:
     count, unit = _term(opening)
     received = _wall(next(step for step in parts[0] if step["step"] == "received"))
     days = _Days(parts[0])
-    last: date | None = None
     if unit == "wh":
         due = days.forth(received, timedelta(hours=count))
     elif unit == "cd":
@@ -57,33 +67,20 @@ def _counted(derivation: Sequence[Step]) -> datetime:
         same = opening["count_from"] == "same" and bool(days.hours(day)) and received < days.end(day)
         due = days.end(days.nth(day, count, from_itself=same))
     stopped = received
-    stood = timedelta(0)
     for part in parts[1:]:
         change = part[0]
         if change["step"] == "paused":
             stopped = _wall(change)
             continue
-        again = _wall(change)
-        if change["step"] == "resumed" and unit == "cd" and last is not None:
-            whole = (stood % _DAY + (again - stopped)) // _DAY
-            stood += again - stopped
-            if whole:
-                days = _Days(part)
-                last += timedelta(days=whole)
-                due = days.end(days.workday(last))
-            continue
         days = _Days(part)
         day = (due - timedelta(microseconds=1)).date()
         more, of = _term(change) if change["step"] == "extended" else (0, "")
         if of == "cd":
-            last = max(day, last or day) + timedelta(days=more)
-            due = days.end(days.workday(last))
+            due = days.end(days.workday(day + timedelta(days=more)))
         elif of == "wd":
             due = days.end(days.nth(day, more, from_itself=False))
         else:
-            due = days.forth(due, timedelta(hours=more) if of else days.between(stopped, again))
-        if of in ("wd", "wh") and last is not None:
-            last = (due - timedelta(microseconds=1)).date()
+            due = days.forth(due, timedelta(hours=more) if of else days.between(stopped, _wall(change)))
     return due
 
 

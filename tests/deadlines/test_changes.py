@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain import ZONE, inside, plain
+from plain import ZONE, inside
 
 from config.timezone import ALMATY
 from config.workdays import load_workdays
@@ -38,7 +38,7 @@ MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2027, 9, 30)).map(
     lambda moment: moment.replace(second=0, microsecond=0, tzinfo=ZONE))
 TERMS = st.builds(lambda count, unit: Term(count, unit), st.integers(1, 20), st.sampled_from(["wd", "wh", "cd"]))
 COUNT_FROM: st.SearchStrategy[CountFrom] = st.sampled_from(["same", "next"])
-GAPS = st.lists(st.integers(0, 3 * 24 * 60), min_size=2, max_size=6)
+GAPS = st.lists(st.integers(0, 3 * 24 * 60), min_size=2, max_size=4)
 
 
 def at(text: str) -> datetime:
@@ -65,24 +65,19 @@ def minutes(since: datetime, until: datetime) -> int:
 
 
 @given(MOMENTS, TERMS, COUNT_FROM, GAPS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_pauses_add_up(received: datetime, term: Term, count_from: CountFrom, gaps: list[int]) -> None:
     """However many there are, the clock runs as long as it would have run without them."""
     first = due(received, term, kazakhstan(), count_from, full=False)
     later, pauses = with_pauses(first, received, gaps)
-    if term.unit == "cd":
-        whole = sum((b - a for a, b in pauses), timedelta()) // timedelta(days=1)
-        assert later.at == plain(received, f"{term.count + whole}cd", count_from)[0]
-    else:
-        stood = sum(minutes(a, b) for a, b in pauses)
-        assert minutes(first.at, later.at) == stood
-        assert first.at == later.at or inside(later.at.astimezone(ZONE) - timedelta(minutes=1))
+    assert minutes(first.at, later.at) == sum(minutes(a, b) for a, b in pauses)
+    assert first.at == later.at or inside(later.at.astimezone(ZONE) - timedelta(minutes=1))
     assert first.at <= later.at
     assert replay(later.derivation) == later.at
 
 
 @given(MOMENTS, TERMS, COUNT_FROM, GAPS, TERMS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_derivation_leads_to_its_date_again(received: datetime, term: Term, count_from: CountFrom, gaps: list[int],
                                                   more: Term) -> None:
     first = due(received, term, kazakhstan(), count_from)
@@ -97,7 +92,7 @@ def test_every_derivation_leads_to_its_date_again(received: datetime, term: Term
 
 
 @given(MOMENTS, st.integers(0, 60 * 24 * 4), TERMS, COUNT_FROM, GAPS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_paused_or_not_what_came_later_is_never_due_earlier(received: datetime, after: int, term: Term, count_from: CountFrom,
                                                             gaps: list[int]) -> None:
     """Two messages, the same pauses of the office for both."""
@@ -116,7 +111,7 @@ def test_paused_or_not_what_came_later_is_never_due_earlier(received: datetime, 
 
 
 @given(MOMENTS, st.integers(-6000, 6000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_working_time_forth_and_back(moment: datetime, by: int) -> None:
     there = advanced(moment, timedelta(minutes=by), kazakhstan(), provisional=True)
     a, b = sorted([moment, there])
