@@ -310,5 +310,10 @@ def _differences(row: Row[Any], state: rules.State) -> Iterator[tuple[str, Any, 
             yield name, value, entered[name]
     for name in ("due_first", "due_final"):
         derived = getattr(row, f"{name}_derivation")
-        if name in entered and not proves(derived, getattr(row, name)):
+        if name in entered and not _derives(derived, getattr(row, name)):
             yield f"{name}_derivation", derived, entered[name]
+
+
+def _derives(derivation: Any, at: datetime) -> bool:
+    """Whether the steps of a derivation, counted again, lead to this moment."""
+    return proves(derivation, at)

@@ -72,6 +72,13 @@ def _counted(derivation: Sequence[Step]) -> datetime:
         if change["step"] == "paused":
             stopped = _wall(change)
             continue
+        if change["step"] == "merged":      # a date that another card brought: its own derivation proves it
+            due = min(due, _wall(change))
+            continue
+        if "until" in change:               # extended to a day, or to the working day before it
+            day = next((step["day"] for step in part if step["step"] == "brought_back"), change["until"])
+            due = days.end(date.fromisoformat(day))
+            continue
         days = _Days(part)
         day = (due - timedelta(microseconds=1)).date()
         more, of = _term(change) if change["step"] == "extended" else (0, "")

@@ -207,6 +207,17 @@ def test_a_derivation_is_counted_again_without_the_calendar_it_was_made_with(tmp
         assert term == "5cd" or replay(forged) != made.at, "a day off taken out of it shows"
 
 
+def test_extended_to_a_day_and_dates_that_a_merged_card_brought() -> None:
+    first = due(at("2026-11-24T10:00"), Term.parse("7wd"), kazakhstan(), full=False)
+    moved = (*first.derivation, {"step": "extended", "until": "2026-12-20", "decided": "2026-12-01T10:00:00+05:00"},
+             {"step": "brought_back", "day": "2026-12-18"}, {"step": "calendar", "version": "x"},
+             {"step": "due", "at": "2026-12-18T18:30:00+05:00"})
+    assert replay(moved) == at("2026-12-18T18:30")
+    joined = (*moved, {"step": "merged", "number": "ӘЖ-551-2026-000001", "at": "2026-12-03T18:30:00+05:00"},
+              {"step": "due", "at": "2026-12-03T18:30:00+05:00"})
+    assert replay(joined) == at("2026-12-03T18:30")
+
+
 @pytest.mark.parametrize("broken", [[], [{"step": "due", "at": "2026-11-24T18:30:00+05:00"}], [{}], ["x"],
                                     [{"step": "term", "term": "9999wd", "count_from": "same"}]])
 def test_nonsense_is_not_counted(broken: list[object]) -> None:
