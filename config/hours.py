@@ -58,3 +58,22 @@ def _days(name: str) -> list[int]:
         first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
         days += range(first, last + 1) if first <= last else [*range(first, 7), *range(last + 1)]
     return days
+
+
+def spelled_intervals(intervals: Intervals) -> list[str]:
+    """Intervals as they are written in a file."""
+    return [f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}" for a, b in intervals]
+
+
+def spelled_week(week: Iterable[Intervals]) -> dict[str, list[str]]:
+    """A week as it is written in a file, days with the same hours as one range: `parse_week` reads it back."""
+    made: dict[str, list[str]] = {}
+    first, before = 0, None
+    for day, intervals in enumerate([*week, None]):
+        if intervals == before:
+            continue
+        if before:
+            name = DAYS[first] if first == day - 1 else f"{DAYS[first]}-{DAYS[day - 1]}"
+            made[name] = spelled_intervals(before)
+        first, before = day, intervals
+    return made

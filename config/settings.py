@@ -39,6 +39,7 @@ from config.document import (
 )
 from config.hours import DEFAULT, parse_week
 from config.languages import N_
+from config.reminders import Email, Quiet, Reminders, Webhook
 from config.secrets import Secrets, written_out
 from config.workdays import load_workdays
 
@@ -221,6 +222,8 @@ class Office(BaseModel):
     answers_approved_by: Literal["head", "officers"] = Field(
         default="head", description="Who approves an answer before it is published, never its author: a head or "
                                     "controller, or any other officer too.")
+    reminders: Reminders = Field(default_factory=Reminders, description="When staff are reminded of a deadline.")
+    quiet: Quiet = Field(default_factory=Quiet, description="When staff are left alone.")
 
     @field_validator("working_time", mode="before")
     @classmethod
@@ -305,6 +308,8 @@ class Settings(BaseModel):
                                       "as {env: NAME} or {file: PATH}.")
     web: Web = Field(default_factory=Web, description="The pages and the API.")
     telegram: Telegram | None = Field(default=None, description="The bot through which staff are told.")
+    email: Email | None = Field(default=None, description="The mail server for letters to staff.")
+    webhook: Webhook | None = Field(default=None, description="Another system that hears of every entry of the register.")
     number_format: str = Field(
         default=NUMBER_FORMAT, description="Form of a number; must contain {office}, {year} and {seq}. ЖТ and ЗТ "
                                            "belong to e-Otinish and are refused.")
@@ -397,6 +402,8 @@ class _Top(Settings):
     routing: tuple[Any, ...] = ()
     sources: tuple[Any, ...] = ()
     telegram: Any = None
+    email: Any = None
+    webhook: Any = None
 
 
 def default_settings() -> Settings:
@@ -442,6 +449,7 @@ class _Loading:
         lists = {name: self._list(top, name) for name in ("offices", "routing", "sources")}
         telegram = top.pop("telegram", None)
         bot = self._telegram(telegram) if telegram is not None else None
+        ways = {name: self._way(model, name, top.pop(name, None)) for name, model in (("email", Email), ("webhook", Webhook))}
         rest = document.validated(_Top, (), top, but=self.secrets.missing)
         offices = [self._office(value, ("offices", i)) for i, value in lists["offices"]]
         routing = [self._rule(value, ("routing", i)) for i, value in lists["routing"]]
@@ -455,9 +463,9 @@ class _Loading:
             document.problems += unset
         document.raise_problems()
         assert rest is not None
-        made = rest.model_dump(exclude={"offices", "routing", "sources", "telegram"})
+        made = rest.model_dump(exclude={"offices", "routing", "sources", "telegram", *ways})
         settings = Settings.model_construct(None, **{
-            **{name: getattr(rest, name) for name in made}, "telegram": bot, "offices": tuple(offices),
+            **{name: getattr(rest, name) for name in made}, "telegram": bot, **ways, "offices": tuple(offices),
             "routing": tuple(routing), "sources": tuple(sources)})
         settings._path = document.path
         settings._unset = tuple(unset)
@@ -478,6 +486,12 @@ class _Loading:
         where: Where = ("telegram",)
         known = [*self.secrets.missing, *written_out(self.document, Telegram, where)]
         return self._model(Telegram, where, value, known)
+
+    def _way(self, model: type[M], name: str, value: Any) -> M | None:
+        """A section of its own with a secret in it."""
+        if value is None:
+            return None
+        return self._model(model, (name,), value, [*self.secrets.missing, *written_out(self.document, model, (name,))])
 
     def _model(self, model: type[M], where: Where, value: Any, known: Sequence[Where] = ()) -> M | None:
         if not isinstance(value, dict):

@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 
 import connectors
 from config.reload import Watcher
+from config.reminders import Reminders
 from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import secrets_of
@@ -35,6 +36,7 @@ from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
 from monitor.setting import WRONG, Setting, models, now, options_of
+from monitor.store.authors import rotate_after
 from monitor.store.engine import Database
 from monitor.store.sources import switch_off
 from monitor.surges import SurgeWatch
@@ -43,11 +45,16 @@ from ticketing import people
 from ticketing.bot.inbound import Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
+from ticketing.notify.channel import Channel
 from ticketing.notify.edits import Edits
+from ticketing.notify.email import EmailChannel
 from ticketing.notify.message import Wording
 from ticketing.notify.names import KnownNames
+from ticketing.notify.quiet import QuietHours, quiet_hours
 from ticketing.notify.telegram import TelegramChannel, open_bot
+from ticketing.notify.webhook import open_hook
 from ticketing.outbox import Outbox
+from ticketing.reminding import Reminding
 from ticketing.service import Service
 
 log = structlog.get_logger("qulaq")
@@ -89,6 +96,8 @@ class App:
     notice: str = ""
     ready: Callable[[str], None] = field(default=lambda _address: None)
     _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
+    _mail: EmailChannel | None = None
+    _told: Outbox | None = None
 
     @property
     def settings(self) -> Settings:
@@ -104,23 +113,26 @@ class App:
         self.db.on_commit(news.set)
         watch = SurgeWatch(self.setting.rules or load_rules(), now)
         await self._written(_seat_offices, self.settings, self.setting.knowledge)
+        await self._written(rotate_after, self.settings.retention.author_key_days, now())
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(WebHttp())
             address = await self._serve(stack, live, service)
             channel = await self._channel(stack, address)
+            outbox = await self._outbox(stack, channel, address)
             async with asyncio.TaskGroup() as group:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
                 group.create_task(watch.run(self.db), name="surges")
                 staff = None
+                if outbox is not None:
+                    group.create_task(outbox.run(), name="outbox")
                 if channel is not None:
                     staff = StaffBot(service, channel.wording)
                     bot = SpeakingBot(self.db, staff, channel)
-                    group.create_task(Outbox(self.db, {channel.name: channel}).run(), name="outbox")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
-                jobs = scheduler(self.db, lambda: self.settings.retention.unaddressed_days, now)
+                jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service))
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)
                 if self.watcher is not None:
@@ -154,6 +166,34 @@ class App:
         bot = await stack.enter_async_context(
             open_bot(settings.telegram.token.get_secret_value(), settings.telegram.api_url))
         return TelegramChannel(bot, self._wording(address))
+
+    async def _outbox(self, stack: AsyncExitStack, telegram: TelegramChannel | None, address: str) -> Outbox | None:
+        """The ways by which staff, and another system of the office, are told; None where there is none."""
+        settings = self.settings
+        channels: dict[str, Channel] = {} if telegram is None else {telegram.name: telegram}
+        if settings.email is not None:
+            self._mail = EmailChannel(settings.email, self._wording(address))
+            channels[self._mail.name] = self._mail
+        if settings.webhook is not None:
+            hook = await stack.enter_async_context(open_hook(settings.webhook))
+            channels[hook.name] = hook
+        if not channels:
+            return None
+        self._told = Outbox(self.db, channels, quiet=self._quiet())
+        return self._told
+
+    def _quiet(self) -> QuietHours:
+        """When the people of each office are left alone."""
+        return quiet_hours({o.code: (o.quiet, self.setting.desk.rules_of(o.code).calendar) for o in self.settings.offices})
+
+    def _reminding(self, service: Service) -> Reminding:
+        """Reminders by the settings and calendars in force at each moment."""
+        default = Reminders()
+
+        def rules_of(code: str) -> Reminders:
+            own = self.settings.office(code)
+            return default if own is None else own.reminders
+        return Reminding(rules_of, lambda code: service.desk.rules_of(code).calendar)
 
     def _wording(self, address: str) -> Wording:
         """Names, and how much of a post each office lets out of the country, as they are settled now."""
@@ -193,9 +233,14 @@ class App:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
             channel.wording = staff.wording = self._wording(channel.wording.public_url)
+        if self._mail is not None:
+            self._mail.wording = self._wording(self._mail.wording.public_url)
+        if self._told is not None:
+            self._told.leave_alone(self._quiet())
         await self._written(_seat_offices, self.settings, setting.knowledge)
+        await self._written(rotate_after, self.settings.retention.author_key_days, now())
         await self._drive(group, http)
-        fixed = [name for name in ("database", "web", "telegram")
+        fixed = [name for name in ("database", "web", "telegram", "email", "webhook")
                  if getattr(before, name) != getattr(self.settings, name)]
         log.info("config taken over", sources=len(self._sources), **({"needs_restart": fixed} if fixed else {}))
 

@@ -10,6 +10,10 @@ How a term is counted (DESIGN.md, command `due`):
 - `cd`, calendar days: `same`: the day of receipt is the first day; `next`: the next day is. Ends with the working time
   of its last day; where that is a day off, with that of the next working day.
 - `wh`, working hours: run from the moment of receipt inside working time.
+
+What happens to a deadline later is written behind its derivation, never over it, and the last step is always the date
+that holds: `paused` and `resumed` (the working time for which the clock stood is added back), `extended`, `recounted`
+(another calendar, only ever to an earlier date). `ticketing.replay` counts a derivation again, day by day.
 """
 
 from __future__ import annotations
@@ -22,10 +26,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-from config.hours import DEFAULT, Intervals, parse_week
+from config.hours import DEFAULT, Intervals, parse_week, spelled_intervals, spelled_week
 from config.languages import N_
 from config.timezone import ALMATY
 from config.workdays import DayOff, Workdays, Worked, load_workdays
+from ticketing.replay import replay as replay
 
 Unit = Literal["wd", "wh", "cd"]
 CountFrom = Literal["same", "next"]
@@ -121,6 +126,7 @@ class Calendar:
     def __init__(self, workdays: Workdays, week: Mapping[str, Sequence[str]] | None = None) -> None:
         self.workdays = workdays
         self.week = parse_week(DEFAULT if week is None else week)
+        self.spelled = spelled_week(self.week)
         self.known_through = workdays.known_through
         self.version = workdays.version
         self._table: _Days = _Days(self.week, workdays, 2024, self.known_through)
@@ -179,6 +185,222 @@ def registered_at(received: datetime, calendar: Calendar, *, provisional: bool =
     return _moment(first, table.hours[at][0][0])
 
 
+# --- working time between moments
+
+def worked(since: datetime, until: datetime, calendar: Calendar, *, provisional: bool = False) -> timedelta:
+    """Working time between two moments; nothing where the second is not later."""
+    if until <= since:
+        return timedelta(0)
+    a, b = _wall(since), _wall(until)
+    table = calendar.days(_year(a[0]), _year(b[0]), provisional)
+    return timedelta(microseconds=_worked_before(table, *b) - _worked_before(table, *a))
+
+
+def advanced(moment: datetime, by: timedelta, calendar: Calendar, *, provisional: bool = False) -> datetime:
+    """The moment (UTC) that lies `by` of working time after `moment`, or before it where `by` is negative."""
+    if not by:
+        return moment.astimezone(UTC)
+    day, time = _wall(moment)
+    micros = by // timedelta(microseconds=1)
+    year = _year(day)
+    while micros < 0 and year > FIRST_YEAR:     # a year more on the left, until what is counted back fits in
+        table = calendar.days(year, _year(day), provisional)
+        if _worked_before(table, day, time) - table.before[table.index[date(year, 1, 1).toordinal() - table.first]] + micros > 0:
+            break
+        year -= 1
+
+    def find(table: _Days) -> int | None:
+        at = bisect_left(table.before, _worked_before(table, day, time) + micros) - 1
+        return None if at >= len(table.working) else max(at, 0)
+    table, at = _grown(calendar, year, provisional, find)
+    return _point(table, at, _worked_before(table, day, time) + micros - table.before[at])
+
+
+def day_begins(moment: datetime, days: int, calendar: Calendar, *, provisional: bool = False) -> datetime:
+    """When work begins on the `days`-th working day after the one `moment` lies in; before it where `days` is negative."""
+    day, _ = _wall(moment - timedelta(microseconds=1))      # the end of a day at 24:00 belongs to it
+    year = _year(day)
+
+    def find(table: _Days) -> int | None:
+        at = day - table.first
+        today = table.index[at + 1] > table.index[at]
+        found = table.index[at] + days - (0 if today or days < 0 else 1)
+        return found if 0 <= found < len(table.working) else None
+    table, at = _grown(calendar, max(year - 1, FIRST_YEAR) if days < 0 else year, provisional, find)
+    return _moment(table.working[at], table.hours[at][0][0])
+
+
+# --- what happens to a deadline later
+
+class TooLong(ValueError):
+    """An extension past what the law allows; `latest` is the last day that it allows."""
+
+    def __init__(self, latest: date) -> None:
+        self.latest = latest
+        super().__init__(f"an extension must not go past {latest.isoformat()}")
+
+
+class NotNow(ValueError):
+    """What is asked of a deadline does not fit what happened to it: a pause in a pause, a resumption of nothing."""
+
+
+def is_paused(derivation: Sequence[Step]) -> bool:
+    """Whether the clock of this deadline stands."""
+    return _last(derivation, "paused", "resumed") == "paused"
+
+
+def paused(derivation: Sequence[Step], reason: str, at: datetime) -> Due:
+    """The clock stops at `at`; the date stays until the clock goes on. `reason` is a code, no personal words.
+
+    Raises NotNow where it stands already, where the deadline is past, or where `at` lies before the last change.
+    """
+    holds = _holds(derivation)
+    if is_paused(derivation):
+        raise NotNow("the clock of this deadline stands already")
+    if at >= holds:
+        raise NotNow("the deadline has passed: a pause cannot mend that")
+    _in_order(derivation, at)
+    step: Step = {"step": "paused", "at": _said(at), "why": reason}
+    return Due(holds, (*derivation, step, {"step": "due", "at": _said(holds)}))
+
+
+def resumed(derivation: Sequence[Step], calendar: Calendar, at: datetime, *, provisional: bool = False) -> Due:
+    """The clock goes on at `at`, and the working time for which it stood is added back, to the microsecond.
+
+    Raises NotNow where it does not stand, or where `at` lies before its pause.
+    """
+    holds = _holds(derivation)
+    if not is_paused(derivation):
+        raise NotNow("the clock of this deadline does not stand")
+    _in_order(derivation, at)
+    since = _at(next(s for s in reversed(derivation) if s["step"] == "paused"))
+    stood = worked(since, at, calendar, provisional=provisional)
+    step: Step = {"step": "resumed", "at": _said(at), "minutes": _minutes(stood)}
+    steps = [*derivation, step]
+    return _later(steps, advanced(holds, stood, calendar, provisional=provisional), since, calendar)
+
+
+def extended(derivation: Sequence[Step], term: Term, calendar: Calendar, reason: str, at: datetime, *,
+             months: int | None = 2, provisional: bool = False) -> Due:
+    """The deadline put off at `at` by `term`, counted from the day it falls on (`wh`: from its moment).
+
+    `reason` is a code, no personal words; `term` says rule and article. `months`: no later than so many months after
+    receipt, in all extensions together (АППК Art. 76: two months [V]); None sets no limit. Raises TooLong, and NotNow
+    where the clock stands or `at` lies before the last change.
+    """
+    holds = _holds(derivation)
+    if is_paused(derivation):
+        raise NotNow("the clock of this deadline stands: let it go on first")
+    _in_order(derivation, at)
+    step: Step = {"step": "extended", "term": str(term), "at": _said(at), "why": reason}
+    step |= {name: value for name, value in (("rule", term.rule), ("article", term.article)) if value}
+    steps = [*derivation, step]
+    day, _ = _wall(holds - timedelta(microseconds=1))
+    if term.unit == "cd":
+        made = _rolled(steps, day + term.count, holds, calendar, provisional)
+    else:
+        if term.unit == "wh":
+            moment = advanced(holds, timedelta(hours=term.count), calendar, provisional=provisional)
+        else:
+            def find(table: _Days) -> int | None:
+                found = table.index[day - table.first + 1] + term.count - 1
+                return found if found < len(table.working) else None
+            table, index = _grown(calendar, _year(day), provisional, find)
+            moment = _moment(table.working[index], table.hours[index][-1][1])
+        made = _later(steps, moment, holds, calendar)
+    if months is not None:
+        received = next(_at(s) for s in derivation if s["step"] == "received").astimezone(ALMATY).date()
+        latest = _months_after(received, months)
+        if (made.at - timedelta(microseconds=1)).astimezone(ALMATY).date() > latest:
+            raise TooLong(latest)
+    return made
+
+
+def recounted(derivation: Sequence[Step], calendar: Calendar, count_from: CountFrom, at: datetime) -> Due | None:
+    """The same deadline under another calendar where that makes it earlier; None where it does not.
+
+    For a year whose calendar was not published when the date was given. A later date is never taken by itself: that
+    needs an extension with its reason. Nothing that was paused or extended is counted anew.
+    """
+    if {"paused", "extended"} & {step["step"] for step in derivation}:
+        return None
+    holds, opening = _holds(derivation), derivation[0]
+    term = Term.parse(opening["term"], opening.get("rule", ""), opening.get("article", ""))
+    received = next(_at(s) for s in derivation if s["step"] == "received")
+    anew = due(received, term, calendar, opening.get("count_from", count_from), full=False, provisional=True)
+    if anew.at >= holds:
+        return None
+    why: Step = {"step": "recounted", "at": _said(at), "why": N_("the calendar was published: the date is earlier")}
+    return Due(anew.at, (*derivation, why, *anew.derivation))
+
+
+def _later(steps: list[Step], moment: datetime, since: datetime, calendar: Calendar) -> Due:
+    """The steps closed with `moment`, the days off on the way there from `since` among them."""
+    (first, _), (last, _) = _wall(since - timedelta(microseconds=1)), _wall(moment - timedelta(microseconds=1))
+    steps += _skipped(calendar.days(_year(first), _year(last), True), first, last)
+    return Due(moment, _closed(steps, calendar, moment))
+
+
+def _rolled(steps: list[Step], last: int, before: datetime, calendar: Calendar, provisional: bool) -> Due:
+    """The steps closed with the end of a last calendar day, or of the next working day where it is off."""
+    def find(table: _Days) -> int | None:
+        found = bisect_left(table.working, last)
+        return None if found == len(table.working) else found
+    table, at = _grown(calendar, _year(last), provisional, find)
+    steps.append({"step": "last_day", "day": _iso(last)})
+    if table.working[at] != last:
+        steps.append({"step": "moved", "day": _iso(table.working[at]),
+                      "why": N_("the last day is a day off: the next working day")})
+    return _later(steps, _moment(table.working[at], table.hours[at][-1][1]), before, calendar)
+
+
+def _holds(derivation: Sequence[Step]) -> datetime:
+    """The date that holds: the last step."""
+    if not derivation or derivation[-1]["step"] != "due":
+        raise ValueError("this derivation ends with no date")
+    return _at(derivation[-1])
+
+
+def _in_order(derivation: Sequence[Step], at: datetime) -> None:
+    changes = [_at(s) for s in derivation if s["step"] in ("paused", "resumed", "extended", "recounted")]
+    if changes and at < changes[-1]:
+        raise NotNow("something was done to this deadline later than that")
+
+
+def _last(derivation: Sequence[Step], *names: str) -> str:
+    return next((str(s["step"]) for s in reversed(derivation) if s["step"] in names), "")
+
+
+def _at(step: Step) -> datetime:
+    return datetime.fromisoformat(step["at"])
+
+
+def _said(moment: datetime) -> str:
+    return _in_almaty(moment).isoformat()
+
+
+def _minutes(time: timedelta) -> float:
+    minutes = time / timedelta(minutes=1)
+    return int(minutes) if minutes == int(minutes) else round(minutes, 6)
+
+
+def _months_after(day: date, months: int) -> date:
+    """The same date so many months later, or the last of that month."""
+    year, month = divmod(day.month - 1 + months, 12)
+    following = date(day.year + year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    return min(date(day.year + year, month + 1, 1) + timedelta(days=day.day - 1), following - timedelta(days=1))
+
+
+def _point(table: _Days, at: int, left: int) -> datetime:
+    """The moment at which `left` of the working time of a working day is over."""
+    for since, until in table.hours[at]:
+        span = (until - since) * _MINUTE
+        if left <= span:
+            return _moment(table.working[at], 0, since * _MINUTE + left)
+        left -= span
+    raise AssertionError("no day has less working time than was found in it")
+
+
 def _in_days(local: datetime, term: Term, calendar: Calendar, count_from: CountFrom, full: bool,
              provisional: bool) -> Due:
     day = local.date().toordinal()
@@ -221,16 +443,9 @@ def _hours(local: datetime, term: Term, calendar: Calendar, full: bool, provisio
         return None if at >= len(table.working) else at
     table, at = _grown(calendar, local.year, provisional, find)
     start = _worked_before(table, day, time)
-    left = start + wanted - table.before[at]
-    end = 0
-    for since, until in table.hours[at]:
-        span = (until - since) * _MINUTE
-        if left <= span:
-            end = since * _MINUTE + left
-            break
-        left -= span
     ends = table.working[at]
-    moment = _moment(ends, 0, end)
+    moment = _point(table, at, start + wanted - table.before[at])
+    end = _micros(moment, ends)
     steps = _opening(local, term, calendar, None)
     stretches = _stretches(table, day, time, ends, end)
     first = stretches[0]
@@ -327,6 +542,8 @@ def _skipped(table: _Days, since: int, until: int) -> list[Step]:
             steps.append({"step": "worked_day", "day": _iso(day)})
             if moved.instead_of is not None:
                 steps[-1]["instead_of"] = moved.instead_of.isoformat()
+            if moved.intervals is not None:
+                steps[-1]["hours"] = spelled_intervals(moved.intervals)
             continue
         what = table.names[day]
         steps.append({"step": "day_off", "day": _iso(day), "kk": what.name_kk, "ru": what.name_ru, "en": what.name_en})
@@ -341,9 +558,15 @@ def _closed(steps: list[Step], calendar: Calendar, moment: datetime) -> tuple[St
     if (local - timedelta(microseconds=1)).year > calendar.known_through:
         steps.append({"step": "provisional", "past": calendar.known_through,
                       "why": N_("the calendar of that year is not published yet: the date may change")})
-    steps.append({"step": "calendar", "version": calendar.version})
+    steps.append({"step": "calendar", "version": calendar.version, "week": calendar.spelled})
     steps.append({"step": "due", "at": local.isoformat()})
     return tuple(steps)
+
+
+def _wall(moment: datetime) -> tuple[int, int]:
+    """Day and time of a moment in Kazakhstan."""
+    local = _in_almaty(moment)
+    return local.date().toordinal(), _time(local)
 
 
 def _in_almaty(received: datetime) -> datetime:
@@ -358,6 +581,12 @@ def _time(local: datetime) -> int:
 
 def _local(day: int, micros: int) -> datetime:
     return (datetime.fromordinal(day) + timedelta(microseconds=micros)).replace(tzinfo=ALMATY)
+
+
+def _micros(moment: datetime, day: int) -> int:
+    """Microseconds of the wall clock from the beginning of `day` to a moment."""
+    wall = moment.astimezone(ALMATY).replace(tzinfo=None)
+    return (wall - datetime.fromordinal(day)) // timedelta(microseconds=1)
 
 
 def _moment(day: int, minutes: int, micros: int = 0) -> datetime:

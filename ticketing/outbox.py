@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,9 +20,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.store.engine import Database
-from ticketing.notify import queries
+from ticketing.notify import hooks, queries
 from ticketing.notify.channel import Barred, Channel, ChannelError, Failing, Rejected, Unreachable, Wait
 from ticketing.notify.message import Letter
+from ticketing.notify.queries import Due, Parcel
+from ticketing.notify.quiet import QuietHours
+from ticketing.notify.reach import WAYS, Address
+from ticketing.notify.webhook import Hook
 
 DRAIN_WAITS = 5.0
 """Seconds that `drain` waits for the pace."""
@@ -77,19 +81,51 @@ class Outbox:
     """Sends what is due on each channel for as long as `run` runs."""
 
     def __init__(self, db: Database, channels: Mapping[str, Channel], *, policy: Policy = POLICY,
-                 clock: Callable[[], datetime] = lambda: datetime.now(UTC), chance: Callable[[], float] = random) -> None:
-        self._lanes = [_Lane(db, channel, policy, clock, chance) for channel in channels.values()]
+                 clock: Callable[[], datetime] = lambda: datetime.now(UTC), chance: Callable[[], float] = random,
+                 quiet: QuietHours | None = None) -> None:
+        self._db, self._clock, self._look = db, clock, policy.look
+        self._ways = tuple(way for way in WAYS if way in channels)
+        """Ways to people that there are, in the order in which they are tried."""
+        self._lanes = [_Lane(db, channel, policy, clock, chance, self._ways, quiet) for channel in channels.values()]
+        self._hook = next((channel for channel in channels.values() if isinstance(channel, Hook)), None)
         db.on_commit(self._ring)
+
+    def leave_alone(self, quiet: QuietHours) -> None:
+        """Other quiet hours from now on."""
+        for lane in self._lanes:
+            lane.quiet = quiet
 
     async def run(self) -> None:
         """For ever."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._sort_for_ever())
             for lane in self._lanes:
                 group.create_task(lane.run())
 
     async def drain(self) -> int:
         """Send all that can be sent now or after a short wait (the pace, not a failure); returns how many letters."""
-        return sum([await lane.drain() for lane in self._lanes])
+        await self._sort()
+        sent = 0
+        while more := sum([await lane.drain() for lane in self._lanes]):     # what one lane gives up, another takes
+            sent += more
+        return sent
+
+    async def _sort_for_ever(self) -> None:
+        while True:
+            try:
+                await self._sort()
+            except SQLAlchemyError as e:
+                log.error("the database cannot be used; nothing is lost, trying again", reason=_line(e))
+            await asyncio.sleep(self._look)
+
+    async def _sort(self) -> None:
+        """Put into the lanes what lies in none: news for a way to people that is not there, new entries for the other system."""
+        ways = self._ways
+        if ways and len(ways) < len(WAYS) and await self._db.read(queries.any_to_adopt, ways):
+            await self._db.write(queries.adopt, ways)
+        if self._hook is not None:
+            while await self._db.read(hooks.any_new):
+                await self._db.write(hooks.enqueue, self._hook.actions, self._clock())
 
     def _ring(self) -> None:
         for lane in self._lanes:
@@ -100,14 +136,16 @@ class _Lane:
     """One channel."""
 
     def __init__(self, db: Database, channel: Channel, policy: Policy, clock: Callable[[], datetime],
-                 chance: Callable[[], float]) -> None:
+                 chance: Callable[[], float], ways: tuple[str, ...], quiet: QuietHours | None) -> None:
+        self.quiet = quiet
+        self._ways = ways
         self._db, self._channel, self._policy, self._clock, self._chance = db, channel, policy, clock, chance
         self.bell = asyncio.Event()
         self.sent = 0
-        self._flying: dict[int, asyncio.Task[None]] = {}
-        self._ready: deque[Letter] = deque()
+        self._flying: dict[Address, asyncio.Task[None]] = {}
+        self._ready: deque[Parcel] = deque()
         """Letters that were found at the last look and have not gone yet; forgotten as soon as anything holds them up."""
-        self._recent: dict[int, deque[float]] = {}
+        self._recent: dict[Address, deque[float]] = {}
         self._down = 0
         """Failures of the channel itself in a row."""
         self._down_until = 0.0
@@ -169,8 +207,8 @@ class _Lane:
         await self._mind_the_clock(now, steady)
         if steady - self._looked_for_people >= policy.look_for_people:
             self._looked_for_people = steady
-            if await self._db.read(queries.any_to_release, self._channel.name, now):
-                await self._db.write(queries.release, self._channel.name, now)
+            if await self._db.read(queries.any_to_release, self._channel.name, now, self._ways):
+                await self._db.write(queries.release, self._channel.name, now, self._ways)
         closed = max(self._channel.closed_until(), self._down_until)
         steady = self._channel.steady()
         self._held_back = closed > steady and self._down_until <= steady
@@ -187,12 +225,13 @@ class _Lane:
                 await self._start(letter)
                 return 0.0
         calm = self._calm(steady)
-        due = await self._db.read(
-            queries.next_due, self._channel.name, now, busy.keys() | self._flying.keys(), calm.keys(),
-            letters=policy.letters_at_a_look, cards_at_once=policy.cards_at_once, digest_over=policy.digest_over,
-            digest_shows=policy.digest_shows)
+        due = await self._due(now, busy.keys() | self._flying.keys(), calm.keys())
         if due.unreachable:
             await self._db.write(queries.park, self._channel.name, due.unreachable, now)
+        if due.hushed:
+            await self._db.write(queries.hush, due.hushed)
+        if due.elsewhere:
+            await self._db.write(queries.send_elsewhere, self._channel.name, due.elsewhere, now)
         if due.lost:
             await self._db.write(queries.mark_dead, due.lost, "there is no such number")
             return 0.0
@@ -209,7 +248,16 @@ class _Lane:
         self._ready.extend(due.letters)
         return 0.0
 
-    async def _start(self, letter: Letter) -> None:
+    async def _due(self, now: datetime, busy: Collection[Address], calm: Collection[Address]) -> Due:
+        if isinstance(self._channel, Hook):
+            return await self._db.read(hooks.next_due, now, busy)
+        policy = self._policy
+        return await self._db.read(
+            queries.next_due, self._channel.name, now, busy, calm, letters=policy.letters_at_a_look,
+            cards_at_once=policy.cards_at_once, digest_over=policy.digest_over, digest_shows=policy.digest_shows,
+            ways=self._ways, quiet=self.quiet)
+
+    async def _start(self, letter: Parcel) -> None:
         task = asyncio.create_task(self._send(letter))
         self._flying[letter.address] = task
         task.add_done_callback(partial(self._landed, letter.address))
@@ -226,11 +274,11 @@ class _Lane:
             await self._db.write(queries.set_back, self._channel.name, timedelta(seconds=back), now)
         self._ahead = ahead
 
-    def _landed(self, address: int, _task: asyncio.Task[None]) -> None:
+    def _landed(self, address: Address, _task: asyncio.Task[None]) -> None:
         del self._flying[address]
         self.bell.set()
 
-    def _calm(self, steady: float) -> dict[int, float]:
+    def _calm(self, steady: float) -> dict[Address, float]:
         """Addresses that had enough letters within the last minute, and until when."""
         for said in self._recent.values():
             while said and said[0] <= steady - 60:
@@ -239,7 +287,7 @@ class _Lane:
         return {address: said[-self._policy.letters_per_minute] + 60 for address, said in self._recent.items()
                 if len(said) >= self._policy.letters_per_minute}
 
-    async def _send(self, letter: Letter) -> None:
+    async def _send(self, letter: Parcel) -> None:
         try:
             handle = await self._channel.send(letter, self._clock())
         except asyncio.CancelledError:
@@ -266,7 +314,7 @@ class _Lane:
                 await asyncio.sleep(min(30.0, 0.2 * 2 ** min(tries, 10)))
                 tries += 1
 
-    async def _delivered(self, letter: Letter, handle: Mapping[str, object]) -> None:
+    async def _delivered(self, letter: Parcel, handle: Mapping[str, object]) -> None:
         await self._db.write(queries.mark_sent, letter, handle, self._clock())
         if self._down:
             log.info("messages go out again", channel=self._channel.name)
@@ -275,7 +323,7 @@ class _Lane:
         if over:
             await self._db.write(queries.hurry, self._channel.name, _FAILING, self._clock())
 
-    async def _failed(self, letter: Letter, error: ChannelError) -> None:
+    async def _failed(self, letter: Parcel, error: ChannelError) -> None:
         now, policy = self._clock(), self._policy
         reason = f"{_FAILING if isinstance(error, Failing) else type(error).__name__.lower()}: {error}"
         if isinstance(error, Wait):
@@ -284,7 +332,7 @@ class _Lane:
             await self._db.write(queries.keep_orders, self._orders_name, orders, now)
             await self._db.write(queries.postpone, letter, reason, now + timedelta(seconds=seconds))
         elif isinstance(error, Unreachable):
-            await self._db.write(self._give_to_duty, letter, reason, now)
+            await self._db.write(self._give_away, letter, reason, now)
         elif isinstance(error, Barred):
             self._goes_down(reason, policy.barred_pause)
             await self._db.write(queries.postpone, letter, reason, now + timedelta(seconds=policy.barred_pause))
@@ -296,10 +344,13 @@ class _Lane:
             log.error("a letter was not taken", channel=self._channel.name, reason=reason, deliveries=letter.deliveries[:5])
             await self._db.write(queries.mark_dead, letter.deliveries, reason)
 
-    @staticmethod
-    def _give_to_duty(c: Connection, letter: Letter, reason: str, now: datetime) -> None:
+    def _give_away(self, c: Connection, letter: Parcel, reason: str, now: datetime) -> None:
+        """The same person by another way; where there is none, the duty officer."""
+        if isinstance(letter, Letter) and queries.by_other_way(c, letter, self._channel.name, reason, self._ways, now):
+            return
         queries.mark_dead(c, letter.deliveries, reason)
-        queries.to_duty(c, letter, now)
+        if isinstance(letter, Letter):
+            queries.to_duty(c, letter, now, self._ways)
 
     def _goes_down(self, reason: str, wait: float) -> None:
         if not self._down:

@@ -23,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.store.tables import post
 from ticketing import ticket as rules
+from ticketing.replay import proves
 from ticketing.tables import entry, head, sealed, ticket
 
 GENESIS = "0" * 64
@@ -316,8 +317,5 @@ def _differences(row: Row[Any], state: rules.State) -> Iterator[tuple[str, Any, 
 
 
 def _derives(derivation: Any, at: datetime) -> bool:
-    """Whether the last step of a derivation is this moment."""
-    try:
-        return datetime.fromisoformat(derivation[-1]["at"]) == at
-    except (ValueError, LookupError, TypeError):
-        return False
+    """Whether the steps of a derivation, counted again, lead to this moment."""
+    return proves(derivation, at)

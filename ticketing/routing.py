@@ -178,12 +178,36 @@ def _rule(rules: Sequence[Rule], chain: Sequence[str], topic: str, group: str) -
     return found, matched
 
 
+def replacement(people: People, person: int, office: str, department: str) -> Assignment:
+    """Who takes over from somebody who is absent or has left: the deputy, the deputy's deputy and so on, else the least
+    loaded present person of the department, else the office's duty officer."""
+    chain: list[dict[str, Any]] = []
+    found: Person | None = None
+    chosen = "deputy"
+    if person in people.by_id and person in people.away:
+        found, _ = _present(people, people.by_id[person], chain)
+    if found is None and department:
+        found, chosen = people.least_loaded(p for p in people.in_department(office, department) if p.id != person), "least_loaded"
+    reason: dict[str, Any] = {"passed_over": chain} if chain else {}
+    if found is None:
+        return Assignment(department, None, {**reason, "chosen": "duty"})
+    if chosen == "least_loaded":
+        reason["load"] = people.load.get(found.id, 0)
+    people.give(found.id)
+    return Assignment(department, found.id, {**reason, "chosen": chosen})
+
+
 def _named(people: People, login: str, chain: list[dict[str, Any]]) -> tuple[Person | None, str]:
     """The person of a login, or whoever stands in; those passed over are noted in `chain`."""
     person = people.by_login.get(login)
     if person is None:
         chain.append({"why": "left or unknown"})       # the rule says whom it names; the register keeps no names
         return None, "duty"
+    return _present(people, person, chain)
+
+
+def _present(people: People, person: Person, chain: list[dict[str, Any]]) -> tuple[Person | None, str]:
+    """The person, or along the deputies the first who is there; those passed over are noted in `chain`."""
     seen: set[int] = set()
     chosen = "named"
     while person.id in people.away:

@@ -220,6 +220,28 @@ absence = Table(
     Column("reason", Text, nullable=False, server_default=""),
 )
 
+# Who has duty in an office for a time; `usual` is whom it goes back to. ticketing.rota turns it.
+rota = Table(
+    "rota", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("office", Text, ForeignKey("office.code"), nullable=False, index=True),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("account", Integer, ForeignKey("account.id"), nullable=False),
+    Column("state", Text, nullable=False, server_default="planned"),   # planned, on, over
+    Column("usual", Integer, ForeignKey("account.id")),
+)
+
+# How a person wants to be told; without a row: Telegram, else nothing, in the office's hours.
+reach = Table(
+    "reach", metadata,
+    Column("account", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("email", Text),
+    Column("channels", Json),                                # ["email", "telegram"]: the first that there is
+    Column("quiet", Json),                                   # ["21:00-09:00"]: beside the office's own
+    Column("morning", Text),                                 # 09:00 in place of the office's; "" none
+)
+
 session = Table(
     "session", metadata,
     Column("token_hash", LargeBinary(32), primary_key=True),

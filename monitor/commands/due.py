@@ -103,5 +103,8 @@ def said(step: Step) -> str:
         return f"hours: {values['from']} to {values['until']} ({values['minutes']:g} min)"
     if name == "received" and "assumed" in values:
         return f"received: {values['at']} (no offset given: read as {values['assumed']})"
+    if name == "calendar":
+        week = "; ".join(f"{days} {', '.join(spans)}" for days, spans in values["week"].items())
+        return f"calendar: {values['version']} ({week})"
     first, *rest = values.values()
     return f"{name.replace('_', ' ')}: {first}" + (f" ({', '.join(str(v) for v in rest)})" if rest else "")

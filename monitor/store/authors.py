@@ -16,7 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.store.tables import keep
 
-ROTATE_AFTER = timedelta(days=30)
+ROTATE_AFTER = 30
+"""Days, where nobody settled anything else (`retention.author_key_days`)."""
 _NAME = "author_key"
 
 
@@ -35,12 +36,13 @@ class AuthorKey:
 
 
 def author_key(c: Connection, now: datetime) -> AuthorKey:
-    """The key in force at `now`; made when there is none, and anew when it is older than ROTATE_AFTER."""
+    """The key in force at `now`; made when there is none, and anew when it is older than its days."""
     value = c.execute(select(keep.c.value).where(keep.c.name == _NAME)).scalar_one_or_none()
     # A key from the far future was made under a wrong clock; it must not live until that day comes.
-    if value is not None and abs(now - datetime.fromisoformat(value["made_at"])) <= ROTATE_AFTER:
+    days = ROTATE_AFTER if value is None else value.get("days", ROTATE_AFTER)
+    if value is not None and abs(now - datetime.fromisoformat(value["made_at"])) <= timedelta(days=days):
         return AuthorKey(bytes.fromhex(value["key"]))
-    fresh = {"key": secrets.token_hex(32), "made_at": now.isoformat()}
+    fresh = {"key": secrets.token_hex(32), "made_at": now.isoformat(), "days": days}
     if value is None:
         dialect = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
         c.execute(dialect(keep).values(name=_NAME, value=fresh).on_conflict_do_nothing())
@@ -49,3 +51,13 @@ def author_key(c: Connection, now: datetime) -> AuthorKey:
     # Another process may have been quicker: what stands in the table counts.
     kept = c.execute(select(keep.c.value).where(keep.c.name == _NAME)).scalar_one()
     return AuthorKey(bytes.fromhex(kept["key"]))
+
+
+def rotate_after(c: Connection, days: int, now: datetime) -> None:
+    """The key lives so many days from now on; one that is older goes at once, also where nobody posts any more."""
+    value = c.execute(select(keep.c.value).where(keep.c.name == _NAME)).scalar_one_or_none()
+    if value is not None and value.get("days", ROTATE_AFTER) != days:
+        c.execute(update(keep).where(keep.c.name == _NAME, keep.c.value == value).values(value={**value, "days": days}))
+    author_key(c, now)
+    if value is None and days != ROTATE_AFTER:
+        rotate_after(c, days, now)

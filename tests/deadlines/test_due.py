@@ -24,8 +24,9 @@ COUNT_FROM = st.sampled_from(["same", "next"])
 
 
 def test_the_table_is_long_enough_to_mean_something() -> None:
-    assert len(ROWS) >= 60
+    assert len(ROWS) >= 300
     assert {row[2] for row in ROWS} == {"same", "next"}
+    assert len({tuple(row[:3]) for row in ROWS}) == len(ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0][:16]} {row[1]} {row[2]}")
@@ -39,12 +40,23 @@ def test_the_table_of_due_dates(row: list[str]) -> None:
 def test_counting_days_without_the_calendar_gets_many_rows_wrong() -> None:
     """The table would be worthless if weekends alone gave the same dates."""
     wrong = 0
+    naive = Calendar(load_workdays())
+    naive._table = _weekends_only()  # type: ignore[assignment]
     for received, term, count_from, expected, *_ in ROWS:
-        naive = Calendar(load_workdays())
-        naive._table = _weekends_only()
         got = due(datetime.fromisoformat(received), Term.parse(term), naive, count_from).at
         wrong += got != datetime.fromisoformat(expected)
     assert wrong > len(ROWS) // 2
+
+
+def test_adding_days_gets_most_rows_wrong() -> None:
+    """And so would the table if N days later were the date."""
+    wrong = 0
+    for received, term, _count_from, expected, *_ in ROWS:
+        moment, count = datetime.fromisoformat(received), int(term[:-2])
+        naive = (moment + timedelta(hours=count) if term.endswith("wh") else
+                 (moment + timedelta(days=count)).replace(hour=18, minute=30))
+        wrong += naive != datetime.fromisoformat(expected)
+    assert wrong > len(ROWS) * 2 // 3
 
 
 def _weekends_only() -> object:

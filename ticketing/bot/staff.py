@@ -241,10 +241,15 @@ class StaffBot:
         bound = people.bind(c, token, telegram_id, now)
         if bound.account is None:
             return (Say(chat, html.escape(both(_PROBLEMS[bound.problem]), quote=False)),)
-        queries.release(c, "telegram", now)
+        released = queries.release(c, "telegram", now)
         _ = language(bound.account.language).gettext
         hello = _("Hello, %s! New cards will come here.") % html.escape(bound.account.name, quote=False)
-        return (Say(chat, f"{hello}\n\n{_help(bound.account)}"),)
+        greeting = Say(chat, f"{hello}\n\n{_help(bound.account)}")
+        waiting = queries.waiting_for(c, _reader(bound.account), LISTED)
+        if released or not waiting[0]:
+            return (greeting,)
+        # Others were told meanwhile: what waits comes as a list, not as messages that somebody has read.
+        return (greeting, self._list(c, _("Cards waiting for you: %d"), waiting, bound.account, chat, now))
 
     def _speak(self, c: Connection, person: Account, tongue: str, chat: int) -> Sequence[Effect]:
         if tongue not in people.LANGUAGES:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from ticketing.notify.message import Letter
+from ticketing.notify.reach import Address
 
 
 class ChannelError(Exception):
@@ -42,7 +42,7 @@ class Barred(ChannelError):
 
 
 class Channel(Protocol):
-    """A way to people. Addresses are numbers; moments are seconds of `steady`, which never goes back."""
+    """A way to people or to another system. Moments are seconds of `steady`, which never goes back."""
 
     name: str
 
@@ -52,18 +52,18 @@ class Channel(Protocol):
         """Until when nothing may be said to anybody."""
         ...
 
-    def busy(self) -> Mapping[int, float]:
+    def busy(self) -> Mapping[Any, float]:
         """Addresses that must not be spoken to yet, and until when."""
         ...
 
-    def orders(self) -> Mapping[int | None, float]:
+    def orders(self) -> Mapping[Any, float]:
         """Orders to wait that are in force: seconds left by address; None is everybody."""
         ...
 
-    def recall(self, orders: Mapping[int | None, float]) -> None:
+    def recall(self, orders: Mapping[Address | None, float]) -> None:
         """Keep orders that an earlier process was given."""
         ...
 
-    async def send(self, letter: Letter, now: datetime) -> Mapping[str, Any]:
+    async def send(self, letter: Any, now: datetime) -> Mapping[str, Any]:
         """Send and return the channel's handle of what was sent, or raise a ChannelError."""
         ...

@@ -22,6 +22,8 @@ from monitor.core.verdict import Span
 from ticketing import ticket as rules
 from ticketing.notify.buttons import Button, Press, Rows
 from ticketing.notify.mask import Privacy, clean, masked, shortened, shown
+from ticketing.notify.reminding import reminding
+from ticketing.reminders import told
 
 READ = 4000
 """Characters of a post that are looked at for its excerpt."""
@@ -109,15 +111,17 @@ class Letter:
     """What goes to one address at one time: a ticket or a few, or the digest of a backlog with its most pressing few."""
 
     person: Person
-    address: int
+    address: int | str
     deliveries: tuple[int, ...]
     attempts: int
     items: tuple[Item, ...]
-    digest: bool = False
     waiting: int = 0
     """Of a digest: how many tickets wait for this reader."""
     urgent: int = 0
     """How many of these are urgent."""
+    digest: bool = False
+    instead: str = ""
+    """Why it goes to this person and not to the one whom it was meant for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,11 @@ class Wording:
         outcome = self.outcome(facts, person, now)
         kind = "proposal" if facts.proposed else item.kind.partition(":")[0]
         heading = _(_HEADINGS.get(kind) or _NEWS.get(kind, N_("News of a card")))
-        lines = [] if outcome and not facts.proposed and kind not in _NEWS else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
+        reminder = told(item.kind)
+        if reminder is not None:
+            heading = reminding(reminder, tongue)
+        plain = outcome and not facts.proposed and reminder is None and kind not in _NEWS
+        lines = [] if plain else [f"🔴 <b>{_('URGENT')}</b> · {heading}" if facts.urgency == "urgent" else heading]
         lines += [f"<b>{self._link(facts.number)}</b>",
                   f"{_text(self.names.topic(facts.topic, tongue), among)} · {_(_KINDS.get(facts.kind, facts.kind))}"]
         if facts.location:
@@ -207,6 +215,8 @@ class Wording:
         """A backlog as one message: how many, and the few that press most."""
         _ = language(letter.person.language).gettext
         lines = [f"<b>{_('Cards waiting for you: %d') % letter.waiting}</b>"]
+        if any(item.kind == "morning" for item in letter.items):
+            lines = [f"<b>{_('Good morning. Open cards with you: %d') % letter.waiting}</b>"]
         if letter.urgent > sum(item.facts.urgency == "urgent" for item in letter.items):
             lines.append(f"🔴 <b>{_('URGENT')}: {letter.urgent}</b>")
         if letter.waiting > len(letter.items):

@@ -3,91 +3,67 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from config.timezone import ALMATY
 from monitor.core.verdict import Span
 from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
 from ticketing import ticket as rules
 from ticketing.notify.message import WAITING, Facts, Item, Letter, Person
+from ticketing.notify.quiet import QuietHours
+from ticketing.notify.reach import NOBODY, WAYS, Address, Reach, Reader
+from ticketing.reminders import told
 from ticketing.store import entries_of
-from ticketing.tables import absence, account, delivery, office, staff_message, ticket, ticket_post
+from ticketing.tables import account, delivery, office, staff_message, ticket, ticket_post
 
 CHUNK = 500
 
-NOBODY = "nobody to tell: "
-"""How the reason of a delivery begins that waits until somebody can be reached."""
+MORNING = "morning"
+"""Kind of the delivery that is a person's morning message; it is about a day and not about a ticket."""
 
 FAR = timedelta(days=3650)
 """Such a delivery is out of the queue until `release` puts it back."""
 
 
+class Parcel(Protocol):
+    """What goes out on a channel, whatever is in it."""
+
+    @property
+    def address(self) -> Address: ...
+    @property
+    def deliveries(self) -> tuple[int, ...]: ...
+    @property
+    def attempts(self) -> int: ...
+
+
 # --- whom
-
-_USER = re.compile(r"user:\d{1,18}", re.ASCII)
-
 
 def person_of(row: Row[Any]) -> Person:
     """An account as a reader."""
     return Person(row.id, row.name, row.language, row.role, row.office)
 
 
-def reader_of(c: Connection, recipient: str, about_office: str | None, now: datetime) -> Row[Any] | str:
-    """The account behind `user:ID` or `duty:OFFICE`, or in words why nobody can be told.
-
-    Who has left is replaced by the duty officer of the ticket's office; a duty officer who is absent by the deputy.
-    """
-    role, _, which = recipient.partition(":")
-    if role == "user":
-        row = c.execute(select(account).where(account.c.id == int(which))).one_or_none() if which.isdigit() else None
-        if row is not None and row.disabled_at is None:
-            return row if row.telegram_id is not None else f"{NOBODY}{row.login} has no Telegram"
-        if about_office is None:
-            return f"{NOBODY}account {which} has left"
-        which = about_office
-    elif role != "duty":
-        return f"{NOBODY}{recipient[:60]} is neither user: nor duty:"
-    row = c.execute(select(account).join(office, office.c.duty == account.c.id)
-                    .where(office.c.code == which)).one_or_none()
-    if row is None:
-        return f"{NOBODY}office {which} has no duty officer"
-    deputy = c.execute(
-        select(account).join(absence, absence.c.deputy == account.c.id)
-        .where(absence.c.account == row.id, absence.c.since <= now, absence.c.until > now,
-               account.c.disabled_at.is_(None), account.c.telegram_id.is_not(None))
-        .order_by(absence.c.id).limit(1)).one_or_none()
-    if deputy is not None:
-        return deputy
-    if row.disabled_at is not None:
-        return f"{NOBODY}the duty officer of {which} has left"
-    return row if row.telegram_id is not None else f"{NOBODY}the duty officer of {which} has no Telegram"
+def reader_of(c: Connection, recipient: str, about_office: str | None, now: datetime,
+              ways: Collection[str] = ("telegram",)) -> Reader | str:
+    """Who reads what is for `user:ID` or `duty:OFFICE`, or in words why nobody can be told (ticketing.notify.reach)."""
+    return Reach(c, now, ways).reader(recipient, about_office)
 
 
-def _readers(c: Connection, groups: Sequence[Any], now: datetime) -> dict[str, Row[Any] | str]:
-    """`reader_of` each recipient, with three queries for all who are simply there: many may be waiting."""
-    ids = {f"user:{row.id}": row for row in _in_chunks(
-        c, select(account), account.c.id, [int(g.recipient[5:]) for g in groups if _USER.fullmatch(g.recipient)])}
-    duties = {f"duty:{row.code}": row for row in _in_chunks(
-        c, select(office.c.code, account).join(account, account.c.id == office.c.duty), office.c.code,
-        [g.recipient[5:] for g in groups if g.recipient.startswith("duty:")])}
-    absent = set(c.execute(select(absence.c.account).where(absence.c.since <= now, absence.c.until > now)).scalars())
-    found: dict[str, Row[Any] | str] = {}
-    for group in groups:
-        row = ids.get(group.recipient) or duties.get(group.recipient)
-        if row is None or row.disabled_at is not None or row.telegram_id is None or (
-                group.recipient in duties and row.id in absent):
-            about = c.execute(select(ticket.c.office).where(ticket.c.number == group.about)).scalar_one_or_none()
-            found[group.recipient] = reader_of(c, group.recipient, about, now)
-        else:
-            found[group.recipient] = row
-    return found
+def _readers(c: Connection, groups: Sequence[Any], now: datetime, ways: Collection[str]) -> dict[str, Reader | str]:
+    """Who reads what is for each recipient: many may be waiting."""
+    if not groups:
+        return {}
+    offices = {row.number: row.office for row in _in_chunks(
+        c, select(ticket.c.number, ticket.c.office), ticket.c.number, [g.about for g in groups])}
+    reach = Reach(c, now, ways)
+    return {group.recipient: reach.reader(group.recipient, offices.get(group.about)) for group in groups}
 
 
 def _in_chunks(c: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterable[Row[Any]]:
@@ -142,9 +118,7 @@ def waiting_for(c: Connection, person: Person, limit: int) -> tuple[int, list[st
 
     What waits for the duty officer of an office counts for whoever that is.
     """
-    duty = select(office.c.code).where(office.c.duty == person.id)
-    mine = or_(ticket.c.responsible == person.id, ticket.c.responsible.is_(None) & ticket.c.office.in_(duty))
-    return _listed(c, mine & ticket.c.status.in_(sorted(WAITING)), ticket.c.due_first, limit)
+    return _listed(c, _of(person) & ticket.c.status.in_(sorted(WAITING)), ticket.c.due_first, limit)
 
 
 def accepted_by(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
@@ -164,7 +138,7 @@ def _listed(c: Connection, which: Any, due: Any, limit: int) -> tuple[int, list[
 class Due:
     """What to do next on a channel."""
 
-    letters: tuple[Letter, ...] = ()
+    letters: tuple[Parcel, ...] = ()
     """To different addresses, the one that has waited longest first."""
     unreachable: tuple[tuple[str, str], ...] = ()
     """Recipients with the reason why nobody can be told."""
@@ -176,28 +150,38 @@ class Due:
     """Something is due for an address that has had enough letters of late."""
     next_at: datetime | None = None
     """When the next delivery becomes due."""
+    elsewhere: tuple[tuple[str, str], ...] = ()
+    """Recipients with the other way by which they are told."""
+    hushed: tuple[tuple[datetime, int], ...] = ()
+    """Deliveries that fall into quiet hours, with the end of these."""
 
 
-def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], calm: Collection[int], *,
-             letters: int, cards_at_once: int, digest_over: int, digest_shows: int) -> Due:
+def next_due(c: Connection, channel: str, now: datetime, busy: Collection[Address], calm: Collection[Address], *,
+             letters: int, cards_at_once: int, digest_over: int, digest_shows: int, ways: Collection[str] = (),
+             quiet: QuietHours | None = None) -> Due:
     """The letters, so many at most, that have waited longest among the addresses that are not `busy`.
 
-    To addresses in `calm`, which have had many letters of late, only something urgent goes. One query by recipient, so
-    that one with a hundred thousand rows doesn't stand before the others.
+    To addresses in `calm`, which have had many letters of late, only something urgent goes. `ways` are those to people
+    that there are; `quiet` says what waits for the morning. One query by recipient, so that one with a hundred thousand
+    rows doesn't stand before the others.
     """
     queued = (delivery.c.channel == channel) & (delivery.c.state == "queued")
     due = queued & (delivery.c.next_try_at <= now)
     groups = c.execute(select(delivery.c.recipient, func.min(delivery.c.id).label("oldest"),
                               func.min(delivery.c.about).label("about")).where(due)
                        .group_by(delivery.c.recipient).order_by("oldest")).all()
-    readers: dict[int, tuple[Row[Any], list[str]]] = {}
+    readers: dict[Address, tuple[Reader, list[str]]] = {}
     unreachable: list[tuple[str, str]] = []
-    for recipient, reader in _readers(c, groups, now).items():
+    elsewhere: list[tuple[str, str]] = []
+    for recipient, reader in _readers(c, groups, now, ways or (channel,)).items():
         if isinstance(reader, str):
             unreachable.append((recipient, reader))
+        elif reader.channel != channel:
+            elsewhere.append((recipient, reader.channel))
         else:
-            readers.setdefault(reader.telegram_id, (reader, []))[1].append(recipient)
+            readers.setdefault(reader.address, (reader, []))[1].append(recipient)
     blocked = calmed = False
+    hushed: list[tuple[datetime, int]] = []
     found: list[Letter] = []
     for address, (reader, recipients) in readers.items():
         if address in busy:
@@ -205,45 +189,74 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
             continue
         rows = c.execute(
             select(delivery.c.id, delivery.c.about, delivery.c.kind, delivery.c.attempts, ticket.c.id.label("ticket"),
-                   ticket.c.urgency, ticket.c.due_first, ticket.c.status)
+                   ticket.c.urgency, ticket.c.due_first, ticket.c.status, ticket.c.office)
             .outerjoin(ticket, ticket.c.number == delivery.c.about)
             .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
-        lost = tuple(r.id for r in rows if r.ticket is None)
+        lost = tuple(r.id for r in rows if r.ticket is None and r.kind != MORNING)
         if lost:
             return Due((), tuple(unreachable), lost)
+        if quiet is not None:
+            later = {r.id: until for r in rows if (until := quiet.until(
+                r.office or reader.person.office or "", reader.quiet, r.urgency == "urgent", now)) is not None}
+            hushed += [(until, id_) for id_, until in later.items()]
+            rows = [r for r in rows if r.id not in later]
+            if not rows:
+                continue
         if address in calm and not any(r.urgency == "urgent" for r in rows):
             calmed = True
             continue
-        found.append(_letter(c, reader, address, rows, cards_at_once, digest_over, digest_shows))
+        found.append(_letter(c, reader, rows, cards_at_once, digest_over, digest_shows))
         if len(found) == letters:
             break
+    state = Due(tuple(found), tuple(unreachable), elsewhere=tuple(elsewhere), hushed=tuple(hushed))
     if found:
-        return Due(tuple(found), tuple(unreachable))
+        return state
     following = c.execute(select(func.min(delivery.c.next_try_at)).where(queued, delivery.c.next_try_at > now)).scalar_one()
-    return Due((), tuple(unreachable), (), blocked, calmed, following)
+    return replace(state, blocked=blocked, calmed=calmed, next_at=following)
 
 
-def _letter(c: Connection, reader: Row[Any], address: int, rows: Sequence[Any], at_once: int, over: int,
-            shows: int) -> Letter:
+def _letter(c: Connection, reader: Reader, rows: Sequence[Any], at_once: int, over: int, shows: int) -> Letter:
+    person, address = person_of(reader.person), reader.address
     attempts = max(r.attempts for r in rows)
+    if any(r.kind == MORNING for r in rows):
+        ids = tuple(r.id for r in rows if r.kind == MORNING)
+        return Letter(person, address, ids, attempts, *_morning(c, person, shows), digest=True, instead=reader.instead)
     if len({r.about for r in rows}) > over:
         pressing = sorted(filter(_waits_for_word, rows), key=lambda r: (r.urgency != "urgent", r.due_first, r.id))
         urgent = {r.about: r.urgency == "urgent" for r in pressing}
         numbers = list(urgent)[:shows]
         said = facts(c, numbers, words=False)
-        return Letter(person_of(reader), address, tuple(r.id for r in rows), attempts,
-                      tuple(Item(said[n]) for n in numbers), digest=True, waiting=len(urgent), urgent=sum(urgent.values()))
+        return Letter(person, address, tuple(r.id for r in rows), attempts, tuple(Item(said[n]) for n in numbers),
+                      digest=True, waiting=len(urgent), urgent=sum(urgent.values()), instead=reader.instead)
     # By number: what two deliveries say of one ticket (to the responsible and to duty, and both are this person) is said once.
     first = list(dict.fromkeys(r.about for r in sorted(rows, key=lambda r: (r.urgency != "urgent", r.id))))[:at_once]
     chosen = sorted((r for r in rows if r.about in first), key=lambda r: (first.index(r.about), r.id))
     kinds = {r.about: r.kind for r in chosen}       # what was said last of a ticket counts
     said = facts(c, kinds, words=True)
-    return Letter(person_of(reader), address, tuple(r.id for r in chosen), max(r.attempts for r in chosen),
-                  tuple(Item(said[n], kind) for n, kind in kinds.items()))
+    return Letter(person, address, tuple(r.id for r in chosen), max(r.attempts for r in chosen),
+                  tuple(Item(said[n], kind) for n, kind in kinds.items()), instead=reader.instead)
+
+
+def _morning(c: Connection, person: Person, shows: int) -> tuple[tuple[Item, ...], int, int]:
+    """For the morning message: the most pressing cards of a person, how many are open, how many of these are urgent."""
+    mine = _of(person) & ticket.c.status.in_(sorted(rules.OPEN))
+    due = case((ticket.c.status.in_(sorted(WAITING)), ticket.c.due_first), else_=ticket.c.due_final)
+    count, numbers = _listed(c, mine, due, shows)
+    urgent = c.execute(select(func.count()).select_from(ticket).where(mine, ticket.c.urgency == "urgent")).scalar_one()
+    said = facts(c, numbers, words=False)
+    return tuple(Item(said[n], MORNING) for n in numbers), count, int(urgent)
+
+
+def _of(person: Person) -> Any:
+    """What lies with a person; with the duty officer of an office, what lies with nobody in it."""
+    duty = select(office.c.code).where(office.c.duty == person.id)
+    return or_(ticket.c.responsible == person.id, ticket.c.responsible.is_(None) & ticket.c.office.in_(duty))
 
 
 def _waits_for_word(row: Any) -> bool:
     """Whether somebody must still say something about it: it may have been taken on the page since it was queued."""
+    if told(row.kind) is not None:
+        return True     # a reminder may be about a card that was accepted long ago
     return row.status in WAITING or (row.kind.startswith("proposal") and row.status in rules.OPEN)
 
 
@@ -251,16 +264,20 @@ def _each(ids: Sequence[int]) -> Iterable[Any]:
     return (delivery.c.id.in_(ids[i:i + CHUNK]) for i in range(0, len(ids), CHUNK))
 
 
-def mark_sent(c: Connection, letter: Letter, handle: Mapping[str, Any], now: datetime) -> None:
+def mark_sent(c: Connection, letter: Parcel, handle: Mapping[str, Any], now: datetime) -> None:
     """The channel has it: every delivery of the letter is sent, and its cards are remembered for their edit."""
+    instead = letter.instead if isinstance(letter, Letter) else ""
+    reason = f"told to user:{letter.person.id}: {instead}" if instead and isinstance(letter, Letter) else None
     for some in _each(letter.deliveries):
         c.execute(update(delivery).where(some).values(
-            state="sent", sent_at=now, handle=dict(handle), reason=None, attempts=delivery.c.attempts + 1))
-    if not letter.digest and "message" in handle:
-        remember(c, int(handle["chat"]), int(handle["message"]), [i.facts.number for i in letter.items], letter.person.id)
+            state="sent", sent_at=now, handle=dict(handle), reason=reason, attempts=delivery.c.attempts + 1))
+    if isinstance(letter, Letter) and not letter.digest and "message" in handle:
+        # A reminder of what was accepted already has no buttons: there is nothing to take away later.
+        cards = [i.facts.number for i in letter.items if i.facts.status in WAITING or i.facts.proposed or told(i.kind) is None]
+        remember(c, int(handle["chat"]), int(handle["message"]), cards, letter.person.id)
 
 
-def mark_failed(c: Connection, letter: Letter, reason: str, next_try_at: datetime, attempts: int) -> None:
+def mark_failed(c: Connection, letter: Parcel, reason: str, next_try_at: datetime, attempts: int) -> None:
     """Not sent: tried again at `next_try_at`, dead once it has been tried `attempts` times."""
     for some in _each(letter.deliveries):
         c.execute(update(delivery).where(some).values(
@@ -274,7 +291,7 @@ def mark_dead(c: Connection, ids: Sequence[int], reason: str) -> None:
         c.execute(update(delivery).where(some).values(state="dead", reason=reason[:500], attempts=delivery.c.attempts + 1))
 
 
-def postpone(c: Connection, letter: Letter, reason: str, next_try_at: datetime) -> None:
+def postpone(c: Connection, letter: Parcel, reason: str, next_try_at: datetime) -> None:
     """An order to wait: no attempt is counted."""
     for some in _each(letter.deliveries):
         c.execute(update(delivery).where(some).values(reason=reason[:500], next_try_at=next_try_at))
@@ -305,7 +322,66 @@ def _waits(channel: str, now: datetime) -> Any:
             & (delivery.c.next_try_at < now + FAR / 2))
 
 
-def to_duty(c: Connection, letter: Letter, now: datetime) -> int:
+def hush(c: Connection, hushed: Iterable[tuple[datetime, int]]) -> None:
+    """What falls into quiet hours waits for their end, and says so."""
+    by_end: dict[datetime, list[int]] = {}
+    for until, id_ in hushed:
+        by_end.setdefault(until, []).append(id_)
+    for until, ids in by_end.items():
+        reason = f"quiet hours until {until.astimezone(ALMATY):%Y-%m-%d %H:%M}"
+        for some in _each(ids):
+            c.execute(update(delivery).where(some, delivery.c.state == "queued").values(next_try_at=until, reason=reason))
+
+
+def send_elsewhere(c: Connection, channel: str, elsewhere: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Due deliveries go to another way to the same recipient, unless that one has the same news already."""
+    for recipient, other in elsewhere:
+        _move(c, (delivery.c.channel == channel) & (delivery.c.recipient == recipient) & (delivery.c.next_try_at <= now),
+              channel, other)
+
+
+def adopt(c: Connection, ways: Sequence[str]) -> int:
+    """Deliveries of a way to people that is not there go to the first one that is. Returns how many."""
+    moved = 0
+    for gone in (way for way in WAYS if way not in ways):
+        moved += _move(c, delivery.c.channel == gone, gone, ways[0])
+    return moved
+
+
+def any_to_adopt(c: Connection, ways: Sequence[str]) -> bool:
+    """Whether `adopt` would find something."""
+    gone = [way for way in WAYS if way not in ways]
+    return c.execute(select(delivery.c.id).where(delivery.c.state == "queued", delivery.c.channel.in_(gone))
+                     .limit(1)).one_or_none() is not None
+
+
+def by_other_way(c: Connection, letter: Letter, channel: str, reason: str, ways: Collection[str], now: datetime) -> bool:
+    """The same person by another way, where there is one: the one that failed is dead. False where there is none."""
+    other = Reach(c, now, ways).other_way(letter.person.id, channel)
+    if other is None:
+        return False
+    upsert = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
+    for some in _each(letter.deliveries):
+        rows = c.execute(select(delivery.c.about, delivery.c.kind, delivery.c.recipient).where(some)).all()
+        for row in rows:
+            c.execute(upsert(delivery).values(
+                about=row.about, kind=row.kind, channel=other, recipient=f"user:{letter.person.id}", state="queued",
+                next_try_at=now, created_at=now).on_conflict_do_nothing())
+    mark_dead(c, letter.deliveries, reason)
+    return True
+
+
+def _move(c: Connection, which: Any, channel: str, other: str) -> int:
+    there = delivery.alias()
+    queued = which & (delivery.c.state == "queued")
+    doubled = select(delivery.c.id).join(there, (there.c.about == delivery.c.about) & (there.c.kind == delivery.c.kind)
+                                         & (there.c.recipient == delivery.c.recipient) & (there.c.channel == other)).where(queued)
+    c.execute(update(delivery).where(delivery.c.id.in_(list(c.execute(doubled).scalars()))).values(
+        state="dead", reason=f"told by {other}"))
+    return c.execute(update(delivery).where(queued).values(channel=other, reason=f"not by {channel}")).rowcount
+
+
+def to_duty(c: Connection, letter: Letter, now: datetime, ways: Collection[str] = ("telegram",)) -> int:
     """Tell the duty officers of the tickets' offices instead, once: a delivery's natural key swallows a second time."""
     told = 0
     upsert = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
@@ -315,8 +391,8 @@ def to_duty(c: Connection, letter: Letter, now: datetime) -> int:
                          .join(ticket, ticket.c.number == delivery.c.about).where(some)).all()
         for row in rows:
             recipient = f"duty:{row.office}"
-            reader = reader_of(c, recipient, None, now)
-            if row.recipient == recipient or (not isinstance(reader, str) and reader.telegram_id == letter.address):
+            reader = reader_of(c, recipient, None, now, ways)
+            if row.recipient == recipient or (not isinstance(reader, str) and reader.address == letter.address):
                 continue
             made = c.execute(upsert(delivery).values(
                 about=row.about, kind=row.kind, channel=row.channel, recipient=recipient, state="queued", next_try_at=now,
@@ -333,7 +409,7 @@ def park(c: Connection, channel: str, unreachable: Iterable[tuple[str, str]], no
             delivery.c.next_try_at <= now).values(next_try_at=now + FAR, reason=reason))
 
 
-def release(c: Connection, channel: str, now: datetime) -> int:
+def release(c: Connection, channel: str, now: datetime, ways: Collection[str] = WAYS) -> int:
     """Put parked deliveries back whose recipient can be reached by now. Returns how many."""
     parked = ((delivery.c.channel == channel) & (delivery.c.state == "queued") & (delivery.c.next_try_at > now + FAR / 2)
               & delivery.c.reason.startswith(NOBODY, autoescape=True))
@@ -341,35 +417,38 @@ def release(c: Connection, channel: str, now: datetime) -> int:
     for recipient, about in c.execute(select(delivery.c.recipient, func.min(delivery.c.about)).where(parked)
                                       .group_by(delivery.c.recipient)).all():
         of = c.execute(select(ticket.c.office).where(ticket.c.number == about)).scalar_one_or_none()
-        if not isinstance(reader_of(c, recipient, of, now), str):
+        if not isinstance(reader_of(c, recipient, of, now, ways), str):
             back += c.execute(update(delivery).where(parked, delivery.c.recipient == recipient)
                               .values(next_try_at=now, reason=None)).rowcount
     return back
 
 
-def any_to_release(c: Connection, channel: str, now: datetime) -> bool:
+def any_to_release(c: Connection, channel: str, now: datetime, ways: Collection[str] = WAYS) -> bool:
     """Whether `release` would find something: asked in a read transaction, so that an idle outbox writes nothing."""
     parked = ((delivery.c.channel == channel) & (delivery.c.state == "queued") & (delivery.c.next_try_at > now + FAR / 2)
               & delivery.c.reason.startswith(NOBODY, autoescape=True))
     rows = c.execute(select(delivery.c.recipient, ticket.c.office, func.min(delivery.c.id))
                      .outerjoin(ticket, ticket.c.number == delivery.c.about).where(parked)
                      .group_by(delivery.c.recipient, ticket.c.office)).all()
-    return any(not isinstance(reader_of(c, r.recipient, r.office, now), str) for r in rows)
+    if not rows:
+        return False
+    reach = Reach(c, now, ways)
+    return any(not isinstance(reach.reader(r.recipient, r.office), str) for r in rows)
 
 
 # --- orders to wait, kept over a restart
 
-def keep_orders(c: Connection, name: str, orders: Mapping[int | None, float], now: datetime) -> None:
+def keep_orders(c: Connection, name: str, orders: Mapping[Address | None, float], now: datetime) -> None:
     """Write down the orders in force (seconds left by address, None is everybody)."""
     value = {"everybody" if a is None else str(a): (now + timedelta(seconds=s)).isoformat() for a, s in orders.items()}
     c.execute(delete(keep).where(keep.c.name == name))
     c.execute(insert(keep).values(name=name, value=value))
 
 
-def kept_orders(c: Connection, name: str, now: datetime) -> dict[int | None, float]:
+def kept_orders(c: Connection, name: str, now: datetime) -> dict[Address | None, float]:
     """The orders still in force."""
     value = c.execute(select(keep.c.value).where(keep.c.name == name)).scalar_one_or_none() or {}
-    left = {None if a == "everybody" else int(a): (datetime.fromisoformat(at) - now).total_seconds()
+    left = {None if a == "everybody" else int(a) if a.lstrip("-").isdigit() else a: (datetime.fromisoformat(at) - now).total_seconds()
             for a, at in value.items()}
     return {a: s for a, s in left.items() if s > 0}
 

@@ -22,6 +22,7 @@ from ticketing.notify.buttons import Rows
 from ticketing.notify.channel import Barred, ChannelError, Failing, Rejected, Unreachable, Wait
 from ticketing.notify.message import Letter, Wording
 from ticketing.notify.pace import LIMITS, Limits, Pace
+from ticketing.notify.reach import Address
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
@@ -173,13 +174,15 @@ class TelegramChannel:
         """Orders of Telegram in force: seconds left by chat; None is the whole bot."""
         return self._limiter.pace.orders(self.steady())
 
-    def recall(self, orders: Mapping[int | None, float]) -> None:
+    def recall(self, orders: Mapping[Address | None, float]) -> None:
         """Keep orders that an earlier process was given."""
-        self._limiter.pace.recall(dict(orders), self.steady())
+        known = {chat: seconds for chat, seconds in orders.items() if not isinstance(chat, str)}
+        self._limiter.pace.recall(known, self.steady())
 
     async def send(self, letter: Letter, now: datetime) -> Mapping[str, Any]:
         """Send a letter; its handle is the chat and the message's id there."""
         message = self.wording.message(letter, now)
+        assert isinstance(letter.address, int), "the address of Telegram is a chat"
         try:
             sent = await self.bot.send_message(letter.address, message.html, parse_mode="HTML",
                                                link_preview_options=NO_PREVIEW, reply_markup=keyboard(message.rows))

@@ -1,0 +1,195 @@
+"""What the clock brings to staff: reminders, escalation, the morning message, duty that turns, tickets of the absent.
+
+Each part first asks in a read transaction whether there is anything to do, so that an idle minute writes nothing. What is
+queued here is sent by `ticketing.outbox`; nobody is told twice of the same mark of the same date, not even after a kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, column, inspect, or_, select, table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from config.reminders import Reminders
+from config.timezone import ALMATY
+from monitor.store.columns import Utc
+from ticketing import ticket as rules
+from ticketing.deadlines import Calendar, is_paused
+from ticketing.notify.message import WAITING
+from ticketing.notify.queries import MORNING
+from ticketing.reminders import ESCALATE, REMIND, Mark, Told, escalations, last_passed, marks
+from ticketing.tables import absence, account, delivery, office, reach, ticket
+
+MORNING_LASTS = timedelta(hours=3)
+"""Who starts the machine in the afternoon gets no good morning."""
+
+CHUNK = 500
+REMEMBERED = 200_000
+"""Marks and deliveries kept in memory; past that they are worked out anew."""
+
+_obligation = table("obligation", column("id"), column("ticket"), column("kind"), column("due", Utc()), column("made_at", Utc()),
+                    column("kept_at", Utc()), column("broken_at", Utc()))
+"""What an office owes a citizen by a date. Its table belongs to the answers; a database without it has none to remind of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A delivery to be: about which number, of what kind, to whom."""
+
+    about: str
+    kind: str
+    recipient: str
+
+
+@dataclass(slots=True)
+class Reminding:
+    """`rules_of` gives an office's settings and `calendar_of` its calendar; both may change while it runs."""
+
+    rules_of: Callable[[str], Reminders]
+    calendar_of: Callable[[str], Calendar]
+    _marks: dict[tuple[Any, ...], tuple[tuple[Mark, ...], tuple[Mark, ...]]] = field(default_factory=dict)
+    _known: set[tuple[str, str]] = field(default_factory=set)
+
+    def wanted(self, c: Connection, now: datetime) -> list[Message]:
+        """What is to be told now and has not been queued yet."""
+        found: list[tuple[Message, str]] = []
+        people = _Heads(c)
+        for row in c.execute(_open()):
+            dates = [("final", row.registered_at, row.due_final)]
+            if row.status in WAITING and row.first_reaction_at is None:
+                dates.insert(0, ("first", row.registered_at, row.due_first))
+            for what, start, due in dates:
+                found += [(message, f"due_{what}") for message in self._about(row, what, start, due, None, people, now)]
+        for row in self._obligations(c):
+            found += [(message, "") for message in
+                      self._about(row, row.kind, row.made_at, row.due, row.obligation, people, now)]
+        new = self._unknown(c, [message for message, _ in found])
+        return _not_paused(c, [pair for pair in found if pair[0] in new])
+
+    def queue(self, c: Connection, now: datetime) -> int:
+        """Queue it. Returns how many deliveries."""
+        return _insert(c, self.wanted(c, now), now)
+
+    def mornings(self, c: Connection, now: datetime) -> list[Message]:
+        """Morning messages whose time has come: on working days, for whoever is there and has open tickets."""
+        local = now.astimezone(ALMATY)
+        away = select(absence.c.account).where(absence.c.since <= now, absence.c.until > now)
+        has_open = select(ticket.c.id).where(ticket.c.status.in_(sorted(rules.OPEN)), or_(
+            ticket.c.responsible == account.c.id, ticket.c.responsible.is_(None) & ticket.c.office.in_(
+                select(office.c.code).where(office.c.duty == account.c.id)))).exists()
+        rows = c.execute(select(account.c.id, account.c.office, reach.c.morning).outerjoin(reach, reach.c.account == account.c.id)
+                         .where(account.c.disabled_at.is_(None), account.c.id.not_in(away), has_open)
+                         .order_by(account.c.id))
+        wanted = []
+        for row in rows:
+            code = row.office or ""
+            at = self.rules_of(code).morning if row.morning is None else row.morning
+            if not at or not _is_worked(self.calendar_of(code), local):
+                continue
+            begins = datetime.combine(local.date(), time.fromisoformat(at), ALMATY)
+            if begins <= local < begins + MORNING_LASTS:
+                wanted.append(Message(local.date().isoformat(), MORNING, f"user:{row.id}"))
+        known = {row.recipient for row in c.execute(select(delivery.c.recipient).where(
+            delivery.c.about == local.date().isoformat(), delivery.c.kind == MORNING))}
+        return [message for message in wanted if message.recipient not in known]
+
+    def queue_mornings(self, c: Connection, now: datetime) -> int:
+        """Queue them. Returns how many."""
+        return _insert(c, self.mornings(c, now), now)
+
+    def _about(self, row: Row[Any], what: str, start: datetime, due: datetime, obligation: int | None, people: _Heads,
+               now: datetime) -> Iterable[Message]:
+        """The last reminder that is over, and each escalation that is: what may have been told long ago."""
+        reminders, escalated = self._of(row.office, start, due)
+        day = due.astimezone(ALMATY).strftime("%Y%m%dT%H%M")
+        mark = last_passed(reminders, now)
+        if mark is not None:
+            recipient = f"duty:{row.office}" if row.responsible is None else f"user:{row.responsible}"
+            yield Message(row.number, str(Told(REMIND, what, mark.name, day, obligation)), recipient)
+        for level in escalated:
+            if level.at <= now:
+                kind = str(Told(ESCALATE, what, level.name, day, obligation))
+                yield from (Message(row.number, kind, f"user:{person}") for person in people.of(row.office, level.name)
+                            if person != row.responsible)
+
+    def _of(self, code: str, start: datetime, due: datetime) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
+        own, calendar = self.rules_of(code), self.calendar_of(code)
+        key = (code, start, due, own, calendar.version)
+        found = self._marks.get(key)
+        if found is None:
+            if len(self._marks) > REMEMBERED:
+                self._marks.clear()
+            found = self._marks[key] = marks(start, due, own, calendar), escalations(due, own, calendar)
+        return found
+
+    def _obligations(self, c: Connection) -> Sequence[Any]:
+        if not inspect(c).has_table(_obligation.name):
+            return ()
+        return c.execute(select(
+            _obligation.c.id.label("obligation"), _obligation.c.kind, _obligation.c.due, _obligation.c.made_at,
+            ticket.c.number, ticket.c.office, ticket.c.responsible)
+            .join(ticket, ticket.c.number == _obligation.c.ticket)
+            .where(_obligation.c.kept_at.is_(None), _obligation.c.broken_at.is_(None)).order_by(_obligation.c.id)).all()
+
+    def _unknown(self, c: Connection, messages: Sequence[Message]) -> set[Message]:
+        """Those that were never queued, to anybody, by any way."""
+        fresh = [m for m in messages if (m.about, m.kind) not in self._known]
+        numbers = sorted({m.about for m in fresh})
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        for start in range(0, len(numbers), CHUNK):
+            self._known.update(c.execute(select(delivery.c.about, delivery.c.kind).where(
+                delivery.c.about.in_(numbers[start:start + CHUNK]),
+                or_(delivery.c.kind.startswith(f"{REMIND}:"), delivery.c.kind.startswith(f"{ESCALATE}:")))).tuples())
+        return {m for m in fresh if (m.about, m.kind) not in self._known}
+
+
+class _Heads:
+    """Who hears of what is overdue: the office's heads, its controllers or those of all offices; one stands for the other."""
+
+    def __init__(self, c: Connection) -> None:
+        self._people = c.execute(select(account.c.id, account.c.role, account.c.office).where(
+            account.c.disabled_at.is_(None), account.c.role.in_(("head", "controller"))).order_by(account.c.id)).all()
+
+    def of(self, code: str, role: str) -> list[int]:
+        for wanted in (role, "controller" if role == "head" else "head"):
+            found = [p.id for p in self._people if p.role == wanted and p.office == code]
+            found = found or [p.id for p in self._people if p.role == wanted and p.office is None]
+            if found:
+                return found
+        return []
+
+
+def _open() -> Any:
+    return select(ticket.c.number, ticket.c.office, ticket.c.status, ticket.c.responsible, ticket.c.registered_at,
+                  ticket.c.due_first, ticket.c.due_final, ticket.c.first_reaction_at).where(
+                      ticket.c.status.in_(sorted(rules.OPEN))).order_by(ticket.c.id)
+
+
+def _not_paused(c: Connection, found: Sequence[tuple[Message, str]]) -> list[Message]:
+    """Without those of deadlines whose clock stands."""
+    standing: dict[str, Mapping[str, bool]] = {}
+    numbers = sorted({message.about for message, name in found if name})
+    for start in range(0, len(numbers), CHUNK):
+        for row in c.execute(select(ticket.c.number, ticket.c.due_first_derivation, ticket.c.due_final_derivation).where(
+                ticket.c.number.in_(numbers[start:start + CHUNK]))):
+            standing[row.number] = {"due_first": is_paused(row.due_first_derivation), "due_final": is_paused(row.due_final_derivation)}
+    return [message for message, name in found if not standing.get(message.about, {}).get(name, False)]
+
+
+def _insert(c: Connection, messages: Sequence[Message], now: datetime) -> int:
+    if not messages:
+        return 0
+    insert = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
+    c.execute(insert(delivery).on_conflict_do_nothing(), [
+        {"about": m.about, "kind": m.kind, "channel": "telegram", "recipient": m.recipient, "state": "queued",
+         "next_try_at": now, "created_at": now} for m in messages])
+    return len(messages)
+
+
+def _is_worked(calendar: Calendar, local: datetime) -> bool:
+    return local.year > calendar.known_through or calendar.is_working(local.date())
