@@ -33,6 +33,8 @@ MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "propose_redirect": (OPEN, None),        # an edit names another addressee: a person decides
     "void": (OPEN, "void"),                  # taken by mistake: the number stays, with the reason
     "restore": (frozenset({"void", "redirected"}), "registered"),
+    "file": (OPEN, "closed"),                # an imported card that its own system has closed already
+    "erase": (frozenset(STATUSES), None),    # texts and salts of its entries were destroyed: why, by whom (Law 94-V)
 })
 
 # action -> roles; "system" may do what the pipeline does by itself
