@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from config.settings import Retention
 from config.timezone import ALMATY
 from monitor.store.engine import Database
-from monitor.store.retention import CHUNK, expire_texts, prune
-from ticketing.tables import session
+from monitor.store.tables import post
+from ticketing.retention import rules
 
 log = structlog.get_logger(__name__)
 
 
-def scheduler(db: Database, unaddressed_days: Callable[[], int], clock: Callable[[], datetime]) -> AsyncIOScheduler:
+def scheduler(db: Database, policy: Callable[[], Retention], clock: Callable[[], datetime]) -> AsyncIOScheduler:
     """The jobs, not yet started. A job that was missed while the machine slept runs once, not as often as it was missed."""
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
 
     async def retention() -> None:
         try:
-            await tidy(db, unaddressed_days(), clock)
+            await tidy(db, policy(), clock)
         except SQLAlchemyError as e:
             log.error("the database cannot be used; what has expired is erased an hour later",
                       reason=str(getattr(e, "orig", None) or e).splitlines()[0])
@@ -35,20 +37,18 @@ def scheduler(db: Database, unaddressed_days: Callable[[], int], clock: Callable
     return made
 
 
-async def tidy(db: Database, unaddressed_days: int, clock: Callable[[], datetime]) -> int:
-    """Expire texts in small transactions, then clean up. Returns how many texts expired."""
+async def tidy(db: Database, policy: Retention, clock: Callable[[], datetime]) -> int:
+    """Apply every rule of retention in small transactions. Returns how many texts of posts expired."""
     now = clock()
-    expired = 0
-    while done := await db.write(expire_texts, now - timedelta(days=unaddressed_days), now):
-        expired += done
-        if done < CHUNK:
-            break
-    await db.write(_clean, now)
+    expired = await db.read(_expired)
+    for rule in rules(policy, now, lambda: os.urandom(16)):
+        while await db.write(rule.step):
+            pass
+    expired = await db.read(_expired) - expired
     if expired:
-        log.info("texts of posts that are not addressed have expired", posts=expired, after_days=unaddressed_days)
+        log.info("texts of posts have expired", posts=expired, after_days=policy.unaddressed_days)
     return expired
 
 
-def _clean(c: Connection, now: datetime) -> None:
-    prune(c, now)
-    c.execute(delete(session).where(session.c.expires_at < now))
+def _expired(c: Connection) -> int:
+    return int(c.execute(select(func.count()).select_from(post).where(post.c.expired_at.is_not(None))).scalar_one())

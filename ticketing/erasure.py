@@ -102,19 +102,22 @@ def of_tombstones(c: Connection, keys: Collection[str]) -> Scope:
 
 
 def _whole(c: Connection, posts: set[int], numbers: set[str]) -> Scope:
-    """With all revisions of the posts, and the numbers that the same posts had elsewhere (a redirect)."""
+    """With what a ticket's entries commit to (a redirect moves its posts away), all revisions of the posts, and the numbers
+    that the same posts had elsewhere."""
+    committed = select(sealed.c.post_id).join(entry, and_(sealed.c.office == entry.c.office, sealed.c.seq == entry.c.seq))
+    for part in _chunks(numbers):
+        posts |= set(c.execute(committed.where(entry.c.ticket.in_(part), sealed.c.post_id.is_not(None))).scalars())
     for ids in _chunks(set(posts)):
         natives = c.execute(select(post.c.network, post.c.native_id).where(post.c.id.in_(ids)).distinct()).all()
-        for part in _chunks(natives):
+        for some in _chunks(natives):
             posts |= set(c.execute(select(post.c.id).where(
-                tuple_(post.c.network, post.c.native_id).in_([tuple(n) for n in part]))).scalars())
+                tuple_(post.c.network, post.c.native_id).in_([tuple(n) for n in some]))).scalars())
     if numbers:
+        moved = ticket.c.status.in_(("redirected", "void")) | ticket.c.parent.is_not(None)
         for ids in _chunks(posts):
-            numbers |= set(c.execute(
-                select(entry.c.ticket).join(sealed, and_(sealed.c.office == entry.c.office, sealed.c.seq == entry.c.seq))
-                .join(ticket, ticket.c.number == entry.c.ticket)
-                .where(sealed.c.post_id.in_(ids), ticket.c.status.in_(("redirected", "void")) | ticket.c.parent.is_not(None))
-            ).scalars())
+            numbers |= set(c.execute(select(entry.c.ticket).join(sealed, and_(
+                sealed.c.office == entry.c.office, sealed.c.seq == entry.c.seq)).join(ticket, ticket.c.number == entry.c.ticket)
+                .where(sealed.c.post_id.in_(ids), moved)).scalars())
     return Scope(frozenset(posts), frozenset(numbers))
 
 
@@ -169,9 +172,9 @@ def _sealed(c: Connection, scope: Scope) -> list[tuple[str, int, str, str]]:
         entry, and_(entry.c.office == sealed.c.office, entry.c.seq == sealed.c.seq)).where(
         sealed.c.salt.is_not(None), entry.c.action != "erase")
     for ids in _chunks(scope.posts):
-        found |= {tuple(r) for r in c.execute(base.where(sealed.c.post_id.in_(ids)))}   # type: ignore[misc]
+        found |= {tuple(r) for r in c.execute(base.where(sealed.c.post_id.in_(ids)))}
     for numbers in _chunks(scope.numbers):
-        found |= {tuple(r) for r in c.execute(base.where(entry.c.ticket.in_(numbers)))}  # type: ignore[misc]
+        found |= {tuple(r) for r in c.execute(base.where(entry.c.ticket.in_(numbers)))}
     return sorted(found)
 
 
@@ -230,7 +233,7 @@ def _recorded(c: Connection, number: str | None, now: datetime, by: str, why: Wh
 
 def demand(c: Connection, number: str, by: str, now: datetime, calendar: Calendar, retention: Retention) -> datetime:
     """A citizen asks for erasure of a ticket's texts. Returns until when it is done; asking again changes nothing."""
-    waits = c.execute(select(erasure.c.due_at).where(erasure.c.number == number, erasure.c.done_at.is_(None),
+    waits: datetime | None = c.execute(select(erasure.c.due_at).where(erasure.c.number == number, erasure.c.done_at.is_(None),
                                                      erasure.c.refused_at.is_(None)).limit(1)).scalar_one_or_none()
     if waits is not None:
         return waits

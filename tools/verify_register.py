@@ -116,11 +116,11 @@ class Head:
             signature = said.pop("signature", None)
             self.at = datetime.fromisoformat(at) if at else None
         except OSError as e:
-            raise Unusable("%s: cannot be read: %s" % (path, e.strerror)) from e
+            raise Unusable(f"{path}: cannot be read: {e.strerror}") from e
         except (ValueError, KeyError, TypeError, AttributeError) as e:
-            raise Unusable("%s: is no published head" % path) from e
+            raise Unusable(f"{path}: is no published head") from e
         if merkle(heads) != root:
-            raise Unusable("%s: was changed after it was published (its root does not fit its heads)" % path)
+            raise Unusable(f"{path}: was changed after it was published (its root does not fit its heads)")
         self.signed_by = None
         if signature is not None:
             try:
@@ -129,7 +129,7 @@ class Head:
             except (ValueError, KeyError, TypeError):
                 good, key = False, None
             if not good:
-                raise Unusable("%s: was changed after it was signed (its signature does not fit)" % path)
+                raise Unusable(f"{path}: was changed after it was signed (its signature does not fit)")
             self.signed_by = key
         self.heads = {office: (seq, hash_) for office, seq, hash_ in heads}
 
@@ -148,7 +148,7 @@ class Chain:
         """Check one more entry; returns what is wrong with it, or None."""
         seq = e["seq"]
         if seq != self.count + 1:
-            return "entry %d is missing (the next one is %s)" % (self.count + 1, seq)
+            return f"entry {self.count + 1} is missing (the next one is {seq})"
         self.count = seq
         if e["prev_hash"] != self.previous:
             return "it does not follow the entry before (prev_hash differs)"
@@ -164,21 +164,21 @@ class Chain:
             series, place = details["series"], details["seq"]
             expected = self.numbers.get(series, 0) + 1
             if place != expected:
-                return "number %s is not number %d of its series" % (number, expected)
+                return f"number {number} is not number {expected} of its series"
             self.numbers[series] = expected
             if details["number"] != number:
-                return "its details name %s" % details["number"]
+                return "its details name {}".format(details["number"])
             if number in given:
-                return "number %s is given twice" % number
+                return f"number {number} is given twice"
             given.add(number)
             self.statuses[number] = True
         elif number not in self.statuses:
-            return "%s is not registered in this chain" % number
+            return f"{number} is not registered in this chain"
         if self.at is not None and e["at"] < self.at and "clock_back" not in details and (
                 datetime.fromisoformat(e["at"]) < datetime.fromisoformat(self.at) - CLOCK_TOLERANCE):
-            return "it is dated %s, before the entry before it (%s): backdated" % (e["at"], self.at)
+            return "it is dated {}, before the entry before it ({}): backdated".format(e["at"], self.at)
         if self.late is not None and seq > (self.old[0] if self.old else 0) and e["at"] < self.late and "clock_back" not in details:
-            return "it is dated %s, but the published head does not hold it: backdated" % e["at"]
+            return "it is dated {}, but the published head does not hold it: backdated".format(e["at"])
         self.at = e["at"]
         return None
 
@@ -186,9 +186,9 @@ class Chain:
 def entries(path):
     """The entries of an export with their lines; a line that is none is Unusable."""
     try:
-        file = sys.stdin.buffer if path == "-" else open(path, "rb")
+        file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - closed by `with` below
     except OSError as e:
-        raise Unusable("%s: cannot be read: %s" % (path, e.strerror)) from e
+        raise Unusable(f"{path}: cannot be read: {e.strerror}") from e
     with file:
         number = 0
         while True:
@@ -203,7 +203,7 @@ def entries(path):
                 if not all(isinstance(e[name], str) for name in (*COLUMNS, "hash") if name != "seq") or type(e["seq"]) is not int:
                     raise TypeError("a column of the wrong kind")
             except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise Unusable("%s:%d: is no entry of a register (%s)" % (path, number, error)) from error
+                raise Unusable(f"{path}:{number}: is no entry of a register ({error})") from error
             yield e
 
 
@@ -225,7 +225,7 @@ def check(export, head=None, key=None):
         try:
             fault = chain.add(e, given)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            fault = "it makes no sense: %s" % error
+            fault = f"it makes no sense: {error}"
         if fault:
             chain.fault = fault
             faults.append((office, e["seq"], fault))
@@ -236,7 +236,7 @@ def check(export, head=None, key=None):
                 faults.append((office, seq, "it was published and has vanished"))
         if key is not None and head.signed_by != key:
             faults.append((None, None, "the head is not signed" if head.signed_by is None
-                           else "the head is signed with another key (%s)" % head.signed_by))
+                           else f"the head is signed with another key ({head.signed_by})"))
     now = [[o, c.count, c.previous] for o, c in sorted(chains.items())]
     return faults, {"entries": count, "offices": len(chains), "numbers": len(given), "root": merkle(now),
                     "signed_by": head.signed_by if head is not None else None}
@@ -272,14 +272,15 @@ def main(argv):
             {"office": o, "seq": s, "what": w} for o, s, w in faults]), ensure_ascii=False))
         return 1 if faults else 0
     for office, seq, what in faults:
-        where = ("office %s, " % office if office else "") + ("entry %d: " % seq if seq is not None else "")
-        print("BROKEN: %s%s" % (where, what))
+        where = (f"office {office}, " if office else "") + (f"entry {seq}: " if seq is not None else "")
+        print(f"BROKEN: {where}{what}")
     if not faults:
-        print("The register holds: %(numbers)d numbers, %(entries)d entries, %(offices)d offices; root %(root)s." % told)
+        print(f"The register holds: {told['numbers']} numbers, {told['entries']} entries, {told['offices']} offices; "
+              f"root {told['root']}.")
         if head is None:
             print("A published head would also show what was cut off, or written anew.")
         elif head.signed_by and key is None:
-            print("The head is signed with %s; name the key you trust with --key." % head.signed_by)
+            print(f"The head is signed with {head.signed_by}; name the key you trust with --key.")
     return 1 if faults else 0
 
 

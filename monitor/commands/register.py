@@ -21,7 +21,7 @@ from ticketing import heads
 from ticketing.erasure import erasures_of
 from ticketing.register import Broken, verify
 from ticketing.store import entries_of, ticket_by_number
-from ticketing.tables import entry
+from ticketing.tables import entry, published_head
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +95,7 @@ def _verify(c: Connection, args: argparse.Namespace, settings: Settings | None) 
     old = _published(args.head) if args.head else None     # an unusable file is said before the long part begins
     proof = verify(c)
     found: list[Broken] = list(proof.broken)
-    if inspect(c).has_table(heads.published_head.name):
+    if inspect(c).has_table(published_head.name):
         found += heads.kept(c, keys)
     if old is not None:
         found += heads.against(c, old)
