@@ -43,7 +43,7 @@ from config.reminders import Email, Quiet, Reminders, Webhook
 from config.secrets import Secrets, written_out
 from config.workdays import load_workdays
 
-__all__ = ["ConfigErrors", "Office", "Problem", "Retention", "Routing", "Settings", "Source", "Telegram", "Terms",
+__all__ = ["ConfigErrors", "Office", "Problem", "Register", "Retention", "Routing", "Settings", "Source", "Telegram", "Terms",
            "Unreadable", "Web", "default_settings", "load"]
 
 NUMBER_FORMAT = "ӘЖ-{office}-{year}-{seq:06}"
@@ -297,6 +297,51 @@ class Retention(BaseModel):
         default=30, ge=1, le=3650, description="Days after which the text of posts that are not addressed is erased.")
     author_key_days: int = Field(
         default=30, ge=1, le=3650, description="Days after which the key of the author hash changes.")
+    closed_days: int | None = Field(
+        default=1825, ge=30, le=36500, description="Days after which the texts of a closed card are erased; number and "
+                                                   "entries stay. Empty: never. Five years is the usual storage of "
+                                                   "citizens' appeals [M].")
+    demand: TermText = Field(
+        default="1wd", description="To an erasure that a citizen asks for (Law 94-V: within 1 working day) [V].")
+    backup_days: int = Field(
+        default=30, ge=1, le=3650, description="Days after which a backup expires: erasure must reach backups, too.")
+    erasure_list: Path | None = Field(
+        default=None, description="File outside the database in which every erasure is written down as a keyed hash, so that "
+                                  "`qulaq db restore` does it again.")
+
+    @field_validator("demand")
+    @classmethod
+    def _demand(cls, value: str) -> str:
+        return _term(value)
+
+
+class Register(BaseModel):
+    """How the register is published, so that a vanished tail or chain shows. docs/register.md has the form."""
+
+    model_config = _BASE
+    signing_key: SecretStr | None = Field(
+        default=None, description="Ed25519 key that signs heads: 64 hex digits, made by `openssl rand -hex 32`.")
+    public_keys: Many = Field(
+        default=(), description="Keys whose signature on a head is accepted, as `qulaq register head` prints them; the one "
+                                "of signing_key is among them by itself.")
+    folder: Path | None = Field(
+        default=None, description="Folder into which the head is written once a day; best one that is copied to where the "
+                                  "administrators of this machine cannot write.")
+
+    @field_validator("signing_key")
+    @classmethod
+    def _seed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", value.get_secret_value()):
+            raise ValueError("must be 64 hex digits; make one with: openssl rand -hex 32")
+        return value
+
+    @field_validator("public_keys")
+    @classmethod
+    def _keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            if not re.fullmatch(r"[0-9a-f]{64}", key):
+                raise ValueError(f'"{key[:70]}" is no public key; it has 64 hex digits, as `qulaq register head` prints it')
+        return value
 
 
 class Settings(BaseModel):
@@ -318,6 +363,7 @@ class Settings(BaseModel):
                                              "given once at the first registration [V].")
     knowledge: Path | None = Field(default=None, description="Folder of knowledge files in place of the bundled ones.")
     retention: Retention = Field(default_factory=Retention, description="How long what is nobody's matter stays.")
+    proof: Register = Field(default_factory=Register, alias="register", description="How the register is published.")
     offices: tuple[Office, ...] = Field(
         default=(), description="Akimats that register here; none: every addressee for itself.")
     routing: tuple[Routing, ...] = Field(default=(), description="Topic and akimat to department and person.")
@@ -450,7 +496,8 @@ class _Loading:
         telegram = top.pop("telegram", None)
         bot = self._telegram(telegram) if telegram is not None else None
         ways = {name: self._way(model, name, top.pop(name, None)) for name, model in (("email", Email), ("webhook", Webhook))}
-        rest = document.validated(_Top, (), top, but=self.secrets.missing)
+        written = written_out(document, Register, ("register",))
+        rest = document.validated(_Top, (), top, but=[*self.secrets.missing, *written])
         offices = [self._office(value, ("offices", i)) for i, value in lists["offices"]]
         routing = [self._rule(value, ("routing", i)) for i, value in lists["routing"]]
         sources = [self._source(value, ("sources", i), telegram) for i, value in lists["sources"]]
@@ -471,6 +518,12 @@ class _Loading:
         settings._unset = tuple(unset)
         if settings.knowledge is not None:
             settings = settings.model_copy(update={"knowledge": self._beside(settings.knowledge)})
+        if settings.proof.folder is not None:
+            settings = settings.model_copy(update={
+                "proof": settings.proof.model_copy(update={"folder": self._beside(settings.proof.folder)})})
+        if settings.retention.erasure_list is not None:
+            settings = settings.model_copy(update={"retention": settings.retention.model_copy(
+                update={"erasure_list": self._beside(settings.retention.erasure_list)})})
         return settings
 
     def _list(self, top: dict[str, Any], name: str) -> list[tuple[int, Any]]:

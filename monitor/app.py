@@ -35,6 +35,7 @@ from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
+from monitor.publish import daily
 from monitor.setting import WRONG, Setting, models, now, options_of
 from monitor.store.authors import rotate_after
 from monitor.store.engine import Database
@@ -133,6 +134,7 @@ class App:
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service))
+                daily(jobs, self.db, lambda: self.settings.proof, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)
                 if self.watcher is not None:

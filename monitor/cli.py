@@ -23,7 +23,7 @@ COMMANDS = {
     "due": "a due date explained",
     "source": "list sources, try one",
     "user": "people: add, list, link, disable",
-    "db": "upgrade the database",
+    "db": "the database: upgrade, backup, restore, erase",
 }
 
 

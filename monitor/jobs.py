@@ -9,30 +9,31 @@ from datetime import datetime, timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Retention
 from config.timezone import ALMATY
 from monitor.store.authors import rotate_after
 from monitor.store.engine import Database
-from monitor.store.retention import CHUNK, expire_texts, prune
+from monitor.store.tables import post
 from ticketing.handover import any_stuck, from_the_absent
 from ticketing.reminding import Reminding
+from ticketing.retention import rules
 from ticketing.rota import any_to_turn, turn
-from ticketing.tables import session
 
 log = structlog.get_logger(__name__)
 
 
 def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[], datetime],
               reminding: Reminding | None = None, salt: Callable[[], bytes] = lambda: os.urandom(16)) -> AsyncIOScheduler:
-    """The jobs, not yet started; `retained` is asked each time. A job that was missed while the machine slept runs once, not as often as it was missed."""
+    """The jobs, not yet started; `retained` is asked each time. A job that was missed while the machine slept runs once,
+    not as often as it was missed."""
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
 
     async def retention() -> None:
         try:
-            await tidy(db, retained().unaddressed_days, clock)
+            await tidy(db, retained(), clock)
             await db.write(rotate_after, retained().author_key_days, clock())
         except SQLAlchemyError as e:
             log.error("the database cannot be used; what has expired is erased an hour later",
@@ -71,20 +72,18 @@ async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetim
     return queued
 
 
-async def tidy(db: Database, unaddressed_days: int, clock: Callable[[], datetime]) -> int:
-    """Expire texts in small transactions, then clean up. Returns how many texts expired."""
+async def tidy(db: Database, policy: Retention, clock: Callable[[], datetime]) -> int:
+    """Apply every rule of retention in small transactions. Returns how many texts of posts expired."""
     now = clock()
-    expired = 0
-    while done := await db.write(expire_texts, now - timedelta(days=unaddressed_days), now):
-        expired += done
-        if done < CHUNK:
-            break
-    await db.write(_clean, now)
+    expired = await db.read(_expired)
+    for rule in rules(policy, now, lambda: os.urandom(16)):
+        while await db.write(rule.step):
+            pass
+    expired = await db.read(_expired) - expired
     if expired:
-        log.info("texts of posts that are not addressed have expired", posts=expired, after_days=unaddressed_days)
+        log.info("texts of posts have expired", posts=expired, after_days=policy.unaddressed_days)
     return expired
 
 
-def _clean(c: Connection, now: datetime) -> None:
-    prune(c, now)
-    c.execute(delete(session).where(session.c.expires_at < now))
+def _expired(c: Connection) -> int:
+    return int(c.execute(select(func.count()).select_from(post).where(post.c.expired_at.is_not(None))).scalar_one())

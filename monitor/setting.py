@@ -76,6 +76,11 @@ def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Sett
     return Setting(settings, knowledge, desk(settings, knowledge, folder / "holidays.yaml" if folder else BUNDLED), rules)
 
 
+def read_settings(path: Path | str) -> Settings:
+    """The settings alone, for commands that judge nothing; secrets that are not there are no error. Raises one of WRONG."""
+    return checked(read_document(Path(path)), None, insist=False)
+
+
 def knowledge_folder(document: Document) -> Path | None:
     """The folder that a config names; None, the bundled one, where it names none."""
     folder = document.at(("knowledge",))

@@ -17,6 +17,7 @@ from sqlalchemy import delete, insert, inspect, select
 
 from bench.posts import rows
 from config.knowledge import load_knowledge
+from config.settings import Retention
 from config.surges import load_rules
 from monitor.core.judge import Judge
 from monitor.core.post import Post
@@ -104,7 +105,7 @@ async def test_text_of_nobodys_posts_expires_and_is_not_brought_back(db: Databas
     with db.begin() as c:
         store_posts(c, [talk, asked], old)
     pipeline.drain(db)
-    assert await tidy(db, 30, lambda: NOW) == 1
+    assert await tidy(db, Retention(unaddressed_days=30), lambda: NOW) == 1
     with db.begin() as c:
         kept = {r.native_id: (r.text, r.expired_at) for r in c.execute(select(post))}
         assert kept["1"] == ("", NOW)

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +27,10 @@ from ticketing.replay import proves
 from ticketing.tables import entry, head, sealed, ticket
 
 GENESIS = "0" * 64
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How much earlier than the entry before it an entry may be dated: writers wait for each other's locks, and the clocks of
+two machines differ. One that is dated earlier still says so itself (`clock_back`), or was backdated."""
 
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 _array = msgspec.json.Encoder().encode
@@ -119,11 +123,13 @@ def append(c: Connection, entries: Sequence[NewEntry], salt: Callable[[], bytes]
             details[secret.field] = {"sha256": commitment(grain, secret.text)}
             hidden.append({"office": e.office, "seq": place["seq"], "field": secret.field, "salt": grain,
                            "text": None if secret.post_id is not None else secret.text, "post_id": secret.post_id})
+        if place["at"] is not None and e.at < datetime.fromisoformat(place["at"]) - CLOCK_TOLERANCE:
+            details["clock_back"] = place["at"]     # the machine's clock was set back: said at once, so it is no backdating
         at, body = moment(e.at), canonical(details)
         hash_ = entry_hash(place["hash"], e.office, place["seq"], number, at, e.actor, e.action, body)
         rows.append({"office": e.office, "seq": place["seq"], "ticket": number, "at": at, "actor": e.actor,
                      "action": e.action, "details": body, "prev_hash": place["hash"], "hash": hash_})
-        place["hash"] = hash_
+        place["hash"], place["at"] = hash_, at
     if rows:
         c.execute(insert(entry), rows)
         if hidden:
@@ -139,7 +145,7 @@ def _lock(c: Connection, offices: Sequence[str]) -> dict[str, dict[str, Any]]:
         c.execute(dialect.insert(head).values([
             {"office": o, "seq": 0, "hash": GENESIS, "numbers": {}} for o in offices]).on_conflict_do_nothing())
     found = c.execute(select(head).where(head.c.office.in_(offices)).order_by(head.c.office).with_for_update())
-    return {r.office: {"seq": r.seq, "hash": r.hash, "numbers": dict(r.numbers)} for r in found}
+    return {r.office: {"seq": r.seq, "hash": r.hash, "numbers": dict(r.numbers), "at": r.at} for r in found}
 
 
 # --- proof
@@ -169,7 +175,7 @@ def verify(c: Connection) -> Proof:
     `c` must see one moment throughout (`Database.reading` does).
     """
     heads = {r.office: r for r in c.execute(select(
-        head.c.office, head.c.seq, head.c.hash, type_coerce(head.c.numbers, Text).label("numbers")).order_by(head.c.office))}
+        head.c.office, head.c.seq, head.c.hash, head.c.at, type_coerce(head.c.numbers, Text).label("numbers")).order_by(head.c.office))}
     broken: list[Broken] = []
     given: set[str] = set()
     offices = entries = 0
@@ -178,9 +184,10 @@ def verify(c: Connection) -> Proof:
         offices += 1
         states: dict[str, rules.State] = {}
         commitments: dict[tuple[int, str], str] = {}
-        count, fault = _verify_chain(office, chain, heads.pop(office, None), given, states, commitments)
+        erased: set[tuple[int, str]] = set()
+        count, fault = _verify_chain(office, chain, heads.pop(office, None), given, states, commitments, erased)
         entries += count
-        broken.extend([*_against_texts(c, office, commitments), *_against_tickets(c, office, states)]
+        broken.extend([*_against_texts(c, office, commitments, erased), *_against_tickets(c, office, states)]
                       if fault is None else [fault])
     broken.extend(Broken(o, None, "the head remembers entries, but the chain is gone") for o, h in heads.items() if h.seq)
     orphans = select(ticket.c.office, func.min(ticket.c.number)).where(
@@ -195,8 +202,10 @@ def _by_office(rows: Any) -> Iterator[tuple[str, Iterator[Row[Any]]]]:
 
 
 def _verify_chain(office: str, chain: Iterator[Row[Any]], last: Row[Any] | None, given: set[str],
-                  states: dict[str, rules.State], commitments: dict[tuple[int, str], str]) -> tuple[int, Broken | None]:
+                  states: dict[str, rules.State], commitments: dict[tuple[int, str], str],
+                  erased: set[tuple[int, str]]) -> tuple[int, Broken | None]:
     previous, expected, count = GENESIS, 1, 0
+    before: str | None = None
     numbers: dict[str, int] = {}
     for row in chain:
         count += 1
@@ -225,13 +234,20 @@ def _verify_chain(office: str, chain: Iterator[Row[Any]], last: Row[Any] | None,
                 raise ValueError(f"its details name {states[row.ticket].number}")
             commitments.update(((row.seq, name), value["sha256"]) for name, value in details.items()
                                if isinstance(value, dict) and "sha256" in value)
+            if row.action == "erase":
+                erased.update((int(seq), str(name)) for seq, name in details["fields"])
+            if (before is not None and row.at < before and "clock_back" not in details
+                    and datetime.fromisoformat(row.at) < datetime.fromisoformat(before) - CLOCK_TOLERANCE):
+                return count, Broken(office, row.seq, f"it is dated {row.at}, before the entry before it ({before}): backdated")
         except (ValueError, KeyError, TypeError) as e:
             return count, Broken(office, row.seq, f"it makes no sense: {e}")
-        previous, expected = row.hash, expected + 1
+        previous, expected, before = row.hash, expected + 1, row.at
     if last is None:
         return count, Broken(office, None, "the chain has no head")
     if (last.seq, last.hash) != (expected - 1, previous):
         return count, Broken(office, expected, f"the head says {last.seq} entries, the chain has {expected - 1}")
+    if last.at is not None and last.at != before:
+        return count, Broken(office, None, f"the head says the last entry is of {last.at}, the chain says {before}")
     try:
         remembered = {k: v for k, v in json.loads(last.numbers).items() if v}
     except (ValueError, TypeError, AttributeError):
@@ -245,15 +261,21 @@ _ENTERED = ("topic", "kind", "urgency", "language", "received_at", "registered_a
 _CURRENT = tuple(name for name in rules.FOLDED if not name.startswith("due_"))
 
 
-def _against_texts(c: Connection, office: str, commitments: Mapping[tuple[int, str], str]) -> Iterator[Broken]:
-    """Every text that an entry commits to, unless it was erased (its salt is gone) or expired with its void ticket."""
+def _against_texts(c: Connection, office: str, commitments: Mapping[tuple[int, str], str],
+                   erased: set[tuple[int, str]]) -> Iterator[Broken]:
+    """Every text that an entry commits to, unless an entry says that it was erased: then text and salt must be gone."""
     missing = dict(commitments)
-    for row in c.execute(select(sealed.c.seq, sealed.c.field, sealed.c.salt, post.c.expired_at,
+    for row in c.execute(select(sealed.c.seq, sealed.c.field, sealed.c.salt,
                                 func.coalesce(sealed.c.text, post.c.text).label("text"))
                          .outerjoin(post, post.c.id == sealed.c.post_id).where(sealed.c.office == office)
                          .order_by(sealed.c.seq, sealed.c.field)):
         entered = missing.pop((row.seq, row.field), None)
-        if row.salt is not None and row.expired_at is None and (row.text is None or commitment(bytes(row.salt), row.text) != entered):
+        if (row.seq, row.field) in erased:
+            if row.salt is not None or row.text:
+                yield Broken(office, row.seq, f"its {row.field} was erased, but it is still there")
+        elif row.salt is None or row.text is None:
+            yield Broken(office, row.seq, f"its {row.field} is gone, and no entry says that it was erased")
+        elif commitment(bytes(row.salt), row.text) != entered:
             yield Broken(office, row.seq, f"its {row.field} is not the one that was entered")
     for seq, name in missing:
         yield Broken(office, seq, f"its {name} is gone, and not by an erasure")

@@ -88,6 +88,32 @@ head = Table(
     Column("seq", Integer, nullable=False),
     Column("hash", Text, nullable=False),
     Column("numbers", Json, nullable=False),                 # {"ӘЖ-2026": 123}
+    Column("at", Text),                                      # of the last entry; null before the first one
+)
+
+# Heads as they were published, each naming the one before: what vanished since one of them shows. docs/register.md
+published_head = Table(
+    "published_head", metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Text, nullable=False),                      # ISO 8601, UTC, microseconds, as in the document
+    Column("document", Text, nullable=False),                # the bytes of the file
+)
+
+# An erasure: asked for by a citizen or an operator, or by retention. What it destroyed is told by its counts alone.
+erasure = Table(
+    "erasure", metadata,
+    Column("id", Id, primary_key=True),
+    Column("number", Text),                                  # ticket; null where the post had none
+    Column("asked_at", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False),                   # a demand is met within 1 working day (Law 94-V)
+    Column("by", Text, nullable=False),                      # citizen, user:ID, operator, retention
+    Column("why", Text, nullable=False),                     # demand, order, retention
+    Column("done_at", Utc),                                  # null: it waits
+    Column("refused_at", Utc),
+    Column("note", Text, nullable=False, server_default=""),  # the reason, for those who look it up; no citizen's words
+    Column("counts", Json),                                  # rows by table
+    Index("ix_erasure_waits", "due_at", sqlite_where=text("done_at is null"), postgresql_where=text("done_at is null")),
+    sqlite_autoincrement=True,
 )
 
 # The erasable half of an entry: text and salt behind a commitment. Erasing empties both.

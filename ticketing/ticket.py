@@ -61,6 +61,8 @@ MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "reopen": (DONE | {"not_examined", "merged"}, "assigned"),  # merged: the card that answered for it is done
     "rate": (DONE | {"not_examined", "merged"}, None),       # by the citizen: solved or not, and a mark for the answer
     "not_examine": (OPEN, "not_examined"),   # on a ground of the law, by a head; the number stays
+    "file": (OPEN, "closed"),                # an imported card that its own system has closed already
+    "erase": (frozenset(STATUSES), None),    # texts and salts of its entries were destroyed: why, by whom (Law 94-V)
 })
 
 # action -> roles; "system" may do what the pipeline does by itself

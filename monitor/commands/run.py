@@ -14,6 +14,7 @@ from monitor.commands import Unusable, first_problem, warn
 from monitor.setting import WRONG, read
 from monitor.store.engine import Database, UnusableDatabase
 from monitor.store.schema import upgrade
+from ticketing import guard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +31,14 @@ def run(args: argparse.Namespace) -> int:
         assert setting.settings is not None
         db = Database(setting.settings.database)
         upgrade(db)
+        with db.begin() as c:
+            guard.install(c)
     except UnusableDatabase as e:
         raise Unusable(f"{path}: database: {e}") from e
     except WRONG as e:
         raise Unusable(first_problem(path, e)) from e
+    except DBAPIError as e:
+        raise Unusable(f"{path}: database: {str(e.orig).strip().splitlines()[0]}; check who owns its tables") from e
     talk()
     try:
         serve(App(db, setting, watcher, ready=lambda address: warn(f"Qulaq listens: {address}")))

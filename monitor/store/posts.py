@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from monitor.core.post import Post, clean_text
 from monitor.store.authors import author_key
+from monitor.store.tombstones import buried
 
 _COLUMNS = (
     ("id", "bigint"), ("network", "text"), ("native_id", "text"), ("revision", "integer"),
@@ -77,13 +78,14 @@ def store_posts(c: Connection, posts: Sequence[Post], collected_at: datetime, *,
     """Store what is new of `posts` and, unless `queue` is False, queue it for judging (table `unjudged`).
 
     Content already stored is swallowed, other content under the same native id is its next revision. The author's id
-    is replaced by its keyed hash. Concurrent writers on PostgreSQL: a revision is stored by exactly one of them.
+    is replaced by its keyed hash. A post that was erased stays away. Concurrent writers on PostgreSQL: a revision is stored by exactly one of them.
     """
     if not posts:
         return Stored()
     write = _to_postgres if c.dialect.name == "postgresql" else _to_sqlite
     hashed = author_key(c, collected_at).hash
-    pending = list(enumerate(posts))
+    gone = buried(c, posts, _key)
+    pending = [(i, post) for i, post in enumerate(posts) if i not in gone]
     new: dict[int, tuple[int, int]] = {}
     while pending:  # once; again only for what another writer of PostgreSQL stored between our SELECT and INSERT
         rows, indexes = _new_rows(_known(c, (post for _, post in pending)), pending, collected_at, hashed)

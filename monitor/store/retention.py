@@ -1,4 +1,4 @@
-"""What does not stay for ever: the text of posts that are nobody's matter, old events, what is damaged or was set aside.
+"""What does not stay for ever: the text of posts that are nobody's matter. All rules stand in `ticketing.retention`.
 
 A row of `post` stays with its digest, so that the next poll does not bring the text back (invariant 1: recorded expiry).
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
-from monitor.store.tables import damaged, event, inbound, post, verdict
+from monitor.store.tables import post, verdict
 
 NOBODYS = ("ignored", "own", "not_addressed")
 """States in which a post's text serves no purpose after its time (Law 94-V: no longer than the purpose needs)."""
@@ -30,9 +30,3 @@ def expire_texts(c: Connection, before: datetime, now: datetime) -> int:
             text="", author_display="", url="", extra=None, raw=None, in_reply_to_account=None, expired_at=now))
         c.execute(update(verdict).where(verdict.c.post_id.in_(ids)).values(location_text=None, detail=None))
     return len(ids)
-
-
-def prune(c: Connection, now: datetime) -> None:
-    """Drop events nobody can resume from, damaged payloads and messages to the bots that could not be handled, after a week."""
-    for table in (event, damaged, inbound):
-        c.execute(delete(table).where(table.c.at < now - EVENTS_KEPT))

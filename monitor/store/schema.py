@@ -69,6 +69,10 @@ def expect_register(db: Database) -> None:
     with db.reading() as c:
         if not {"entry", "head", "ticket"} <= set(inspect(c).get_table_names()):
             raise UnusableDatabase(f"{db.name}: there is no register in it; check --db")
+        revision = MigrationContext.configure(c).get_current_revision()
+        if revision not in (None, newest()):    # None: made by the tables themselves
+            raise UnusableDatabase(f"{db.name}: written by another version of Qulaq (revision {revision}); "
+                                   "bring it to this one first: qulaq db upgrade --db URL")
 
 
 def _foreign_tables(c: Connection) -> list[str]:

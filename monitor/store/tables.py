@@ -50,6 +50,13 @@ post = Table(
     UniqueConstraint("network", "native_id", "revision"),
 )
 
+# Keyed hashes of posts that were erased: whatever a source sends under that id again is swallowed (monitor.store.tombstones).
+tombstone = Table(
+    "tombstone", metadata,
+    Column("key", Text, primary_key=True),
+    Column("at", Utc, nullable=False),
+)
+
 # Posts stored but not yet judged: the pipeline's memory of how far it got.
 unjudged = Table("unjudged", metadata, Column("post_id", Id, ForeignKey("post.id"), primary_key=True, autoincrement=False))
 

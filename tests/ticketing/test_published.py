@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,17 @@ def drop(c, office: str) -> None:
 
 
 def test_what_grows_after_the_head_keeps_it_true(db, service, published, command) -> None:
-    feed(db, service, (a_post("9", TEXT + " 9-үй"), said()))
+    feed(db, service, (a_post("9", TEXT + " 9-үй"), said()), now=datetime.now(UTC))
     status, out, _ = command("verify", "--head", published)
     assert (status, "holds: 4 tickets" in out) == (0, True)
+
+
+def test_what_is_entered_later_with_an_earlier_date_is_found(db, service, published, command) -> None:
+    """A whole, well-chained entry of today that claims to be of yesterday: only the published head can know."""
+    feed(db, service, (a_post("9", TEXT + " 9-үй"), said()))
+    assert command("verify")[0] == 0
+    status, out, _ = command("verify", "--head", published)
+    assert (status, "backdated" in out) == (1, True)
 
 
 @pytest.mark.parametrize(("how", "what"), [(rewrite, "not the entry that was published"), (drop, "vanished")])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 from sqlalchemy import func, insert, select, text, update
 
 from monitor.store.engine import Database
-from ticketing.register import NewEntry, NewNumber, Secret, append, commitment, verify
+from ticketing.erasure import Scope, erase
+from ticketing.register import NewEntry, NewNumber, Secret, append, commitment, entry_hash, verify
 from ticketing.tables import entry, head, sealed, ticket
 from ticketing.ticket import number, typed_number, year_of
 
@@ -143,9 +144,37 @@ def test_erasing_a_text_leaves_the_chain_whole_and_nothing_to_guess_from(db: Dat
         entered = c.execute(select(entry.c.details).where(entry.c.action == "register")).scalar_one()
         assert commitment(bytes(kept.salt), kept.text) in entered
         assert "хабарлама" not in entered
-        c.execute(update(sealed).values(salt=None, text=None))
+        number = c.execute(select(ticket.c.number)).scalar_one()
+        erase(c, Scope(numbers=frozenset({number})), NOW, salts(), number=number, by="operator", why="order")
+        assert c.execute(select(sealed.c.salt, sealed.c.text)).all() == [(None, None)]
     with db.reading() as c:
         assert verify(c).broken == ()
+
+
+def test_a_text_that_went_without_an_entry_is_found(db: Database) -> None:
+    """Destroying what speaks against one is tampering, too: an erasure is recorded."""
+    with db.begin() as c:
+        register(c, "551000000", 1, salts())
+        c.execute(update(sealed).values(salt=None, text=None))
+    with db.reading() as c:
+        assert [b.what for b in verify(c).broken] == ["its text is gone, and no entry says that it was erased"]
+
+
+def test_an_entry_dated_back_is_found_but_not_a_clock_set_back(db: Database) -> None:
+    salt, earlier = salts(), NOW - timedelta(days=3)
+    with db.begin() as c:
+        register(c, "551000000", 1, salt)
+        append(c, [NewEntry("551000000", "ӘЖ-551-2026-000001", earlier, "user:1", "accept", {"responsible": None})], salt)
+        c.execute(update(ticket).values(status="accepted"))
+    with db.reading() as c:
+        assert verify(c).broken == ()       # the machine's clock: the entry itself says so
+    with db.begin() as c:                   # a superuser who knows how the chain is made
+        last = c.execute(select(entry).where(entry.c.seq == 3)).one()
+        hash_ = entry_hash(last.prev_hash, last.office, 3, last.ticket, last.at, last.actor, last.action, '{"responsible":null}')
+        c.execute(update(entry).where(entry.c.seq == 3).values(details='{"responsible":null}', hash=hash_))
+        c.execute(update(head).values(hash=hash_))
+    with db.reading() as c:
+        assert "backdated" in verify(c).broken[0].what
 
 
 def test_the_database_itself_refuses_a_second_same_number(db: Database) -> None:
