@@ -293,6 +293,7 @@ class Settings(BaseModel):
         default=NUMBER_FORMAT, description="Form of a number; must contain {office}, {year} and {seq}. ЖТ and ЗТ "
                                            "belong to e-Otinish and are refused.")
     knowledge: Path | None = Field(default=None, description="Folder of knowledge files in place of the bundled ones.")
+    models: Path | None = Field(default=None, description="Folder of models that `qulaq learn adopt` wrote; absent: detection alone.")
     retention: Retention = Field(default_factory=Retention, description="How long what is nobody's matter stays.")
     offices: tuple[Office, ...] = Field(
         default=(), description="Akimats that register here; none: every addressee for itself.")
@@ -435,6 +436,12 @@ class _Loading:
         settings._unset = tuple(unset)
         if settings.knowledge is not None:
             settings = settings.model_copy(update={"knowledge": self._beside(settings.knowledge)})
+        if settings.models is not None:
+            models = self._beside(settings.models)
+            if not models.is_dir():
+                document.problem(("models",), f"{models} is no folder; create it, or take the line away")
+                document.raise_problems()
+            settings = settings.model_copy(update={"models": models})
         return settings
 
     def _list(self, top: dict[str, Any], name: str) -> list[tuple[int, Any]]:

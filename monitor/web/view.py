@@ -234,6 +234,8 @@ def facet(rule: str) -> str:
         return "topic"
     if head in ("place", "location", "where"):
         return "place"
+    if head == "proposed":
+        return "person"
     return "addressee"
 
 

@@ -76,6 +76,8 @@ REASON = {
     "kind": N_("a word of this kind of message"), "urgent": N_("a sign of danger"), "place": N_("the place"),
     "self": N_("speaks of one's own life"), "asks_peers": N_("asks other readers"), "official": N_("sounds like an office's answer"),
     "re": N_("a reply to an official account"), "own_account": N_("the account of an akimat itself"),
+    "topic_learned": N_("learnt from this office's history"), "topic_listed": N_("the word lists would say another topic"),
+    "proposed_executor": N_("who answered such messages before"), "proposed_department": N_("which department answered such messages before"),
 }
 RULE = {
     "first_reaction": N_("to the first answer"), "first_reaction_urgent": N_("to the first answer, urgent"),
