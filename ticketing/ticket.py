@@ -33,13 +33,18 @@ MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "propose_redirect": (OPEN, None),        # an edit names another addressee: a person decides
     "void": (OPEN, "void"),                  # taken by mistake: the number stays, with the reason
     "restore": (frozenset({"void", "redirected"}), "registered"),
+    "correct": (frozenset(STATUSES) - {"redirected", "merged", "not_examined"}, None),   # staff say topic, kind, urgency, place
 })
+
+CORRECTED = ("topic", "kind", "urgency", "due_first")
+"""What a correction may change of what the registration entered."""
 
 # action -> roles; "system" may do what the pipeline does by itself
 MAY: Mapping[str, frozenset[str]] = MappingProxyType({
     "take": frozenset({"press", "officer", "head", "controller"}),
     "not_addressed": frozenset({"press", "officer", "head", "controller"}),
     "other_akimat": frozenset({"press", "officer", "head", "controller"}),
+    "correct": frozenset({"press", "officer", "head", "controller"}),
     "accept": frozenset({"officer", "head", "controller"}),
     "redirect": frozenset({"officer", "head", "controller"}),
     # A number once given is taken back only by those who answer for the register.
@@ -106,7 +111,7 @@ def year_of(registered_at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the entries of one ticket add up to. `entered` is what its first entry, the registration, says."""
+    """What the entries of one ticket add up to. `entered` is what its first entry, the registration, says, as corrected."""
 
     number: str
     status: str
@@ -130,7 +135,8 @@ def step(state: State | None, action: str, details: Mapping[str, Any]) -> State:
     known = {"akimat": state.akimat, "department": state.department, "responsible": state.responsible}
     given = {key: details[key] for key in known if key in details}
     reason = details.get("reason", state.reason) if "department" in details else state.reason
-    return replace(state, status=MOVES[action][1] or state.status, reason=reason, **(known | given))
+    entered = {**state.entered, **{k: details[k] for k in CORRECTED if k in details}} if action == "correct" else state.entered
+    return replace(state, status=MOVES[action][1] or state.status, reason=reason, entered=entered, **(known | given))
 
 
 def fold(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> State | None:

@@ -34,8 +34,9 @@ ROLE = {
 }
 DONE = {
     "take": N_("taken into the register"), "not_addressed": N_("set aside as not addressed"),
-    "other_akimat": N_("given to another akimat"),
+    "other_akimat": N_("given to another akimat"), "correct": N_("corrected"),
 }
+URGENCY = {"urgent": N_("urgent"), "normal": N_("not urgent")}
 FILTER_STATE = {
     "waiting": N_("needing a decision"), "new": N_("waiting for acceptance"), "hand": N_("being worked on"),
     "late": N_("overdue"), "done": N_("done"), "dismissed": N_("set aside by people"),
@@ -50,6 +51,7 @@ ENTRY = {
     "readdress": N_("given to another akimat of the office"), "redirect": N_("redirected to another office"),
     "attach": N_("the same text attached"), "revise": N_("the post was edited or deleted"),
     "propose_redirect": N_("an edit names another akimat"), "void": N_("made void"), "restore": N_("restored"),
+    "correct": N_("corrected"),
 }
 CHOSEN = {
     "named": N_("named by the rule"), "deputy": N_("stands in for an absent colleague"),
