@@ -123,7 +123,7 @@ class App:
                     group.create_task(Edits(self.db, channel).run(), name="edits")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
-                jobs = scheduler(self.db, lambda: self.settings.retention.unaddressed_days, now)
+                jobs = scheduler(self.db, lambda: self.settings.retention.unaddressed_days, now, lambda: self.setting.learned)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)
                 if self.watcher is not None:

@@ -1,9 +1,10 @@
-"""What runs by the clock: retention and the clean-up of what is over."""
+"""What runs by the clock: retention, the clean-up of what is over, and the daily look at the channels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -12,14 +13,19 @@ from sqlalchemy import Connection, delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.timezone import ALMATY
+from monitor import drifts
 from monitor.store.engine import Database
 from monitor.store.retention import CHUNK, expire_texts, prune
 from ticketing.tables import session
 
+if TYPE_CHECKING:
+    from monitor.learning.inforce import Learned
+
 log = structlog.get_logger(__name__)
 
 
-def scheduler(db: Database, unaddressed_days: Callable[[], int], clock: Callable[[], datetime]) -> AsyncIOScheduler:
+def scheduler(db: Database, unaddressed_days: Callable[[], int], clock: Callable[[], datetime],
+              learned: Callable[[], Learned | None] = lambda: None) -> AsyncIOScheduler:
     """The jobs, not yet started. A job that was missed while the machine slept runs once, not as often as it was missed."""
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
 
@@ -32,7 +38,26 @@ def scheduler(db: Database, unaddressed_days: Callable[[], int], clock: Callable
 
     made.add_job(retention, IntervalTrigger(hours=1, jitter=300, timezone=ALMATY), id="retention",
                  next_run_time=clock() + timedelta(minutes=1))
+
+    async def channels() -> None:
+        try:
+            await look_at_channels(db, learned(), clock)
+        except SQLAlchemyError as e:
+            log.error("the database cannot be used; the channels are looked at tomorrow",
+                      reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+
+    made.add_job(channels, IntervalTrigger(days=1, jitter=3600, timezone=ALMATY), id="channels",
+                 next_run_time=clock() + timedelta(minutes=5))
     return made
+
+
+async def look_at_channels(db: Database, learned: Learned | None, clock: Callable[[], datetime]) -> drifts.Look:
+    """Look, remember, and raise what changed since the last look."""
+    before = await db.read(drifts.standing)
+    seen = await db.read(drifts.look, learned, clock())
+    await db.write(drifts.keep_look, seen)
+    drifts.tell(before, seen)
+    return seen
 
 
 async def tidy(db: Database, unaddressed_days: int, clock: Callable[[], datetime]) -> int:

@@ -69,6 +69,16 @@ def judged_post(c: Connection, post_id: int) -> JudgedPost | None:
     return JudgedPost(as_post(row), as_said(said), said.state)
 
 
+def judged_posts(c: Connection, ids: Sequence[int], chunk: int = 500) -> list[tuple[Post, Verdict]]:
+    """Stored posts with what detection said of them."""
+    found = []
+    for start in range(0, len(ids), chunk):
+        some = ids[start:start + chunk]
+        said = {row.post_id: as_verdict(row) for row in c.execute(select(verdict).where(verdict.c.post_id.in_(some)))}
+        found += [(as_post(row), said[row.id]) for row in c.execute(select(*_POST).where(post.c.id.in_(some))) if row.id in said]
+    return found
+
+
 def as_post(row: Any) -> Post:
     """A row of table `post` as the value that a connector made, with the author's keyed hash for a key."""
     extra = row.extra or {}

@@ -81,6 +81,7 @@ REASON = {
     "topic_learned": N_("learnt from this office's history"), "topic_listed": N_("the word lists would say another topic"),
     "proposed_executor": N_("who answered such messages before"), "proposed_department": N_("which department answered such messages before"),
 }
+TARGET = {"topic": N_("the topic"), "executor": N_("the executor"), "department": N_("the department")}
 RULE = {
     "first_reaction": N_("to the first answer"), "first_reaction_urgent": N_("to the first answer, urgent"),
     "final": N_("to the final answer"),
