@@ -362,6 +362,7 @@ class Settings(BaseModel):
         default=EXTERNAL_FORMAT, description="Regular expression of a number in e-Otinish: letters and a unique number, "
                                              "given once at the first registration [V].")
     knowledge: Path | None = Field(default=None, description="Folder of knowledge files in place of the bundled ones.")
+    models: Path | None = Field(default=None, description="Folder of models that `qulaq learn adopt` wrote; absent: detection alone.")
     retention: Retention = Field(default_factory=Retention, description="How long what is nobody's matter stays.")
     proof: Register = Field(default_factory=Register, alias="register", description="How the register is published.")
     offices: tuple[Office, ...] = Field(
@@ -524,6 +525,12 @@ class _Loading:
         if settings.retention.erasure_list is not None:
             settings = settings.model_copy(update={"retention": settings.retention.model_copy(
                 update={"erasure_list": self._beside(settings.retention.erasure_list)})})
+        if settings.models is not None:
+            models = self._beside(settings.models)
+            if not models.is_dir():
+                document.problem(("models",), f"{models} is no folder; create it, or take the line away")
+                document.raise_problems()
+            settings = settings.model_copy(update={"models": models})
         return settings
 
     def _list(self, top: dict[str, Any], name: str) -> list[tuple[int, Any]]:

@@ -12,10 +12,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import EADDRINUSE
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import structlog
 from aiohttp import web
@@ -29,7 +29,6 @@ from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import secrets_of
 from monitor.collect import Collector
-from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
@@ -57,6 +56,9 @@ from ticketing.notify.webhook import open_hook
 from ticketing.outbox import Outbox
 from ticketing.reminding import Reminding
 from ticketing.service import Service
+
+if TYPE_CHECKING:
+    from monitor.learning.inforce import Learned
 
 log = structlog.get_logger("qulaq")
 
@@ -108,7 +110,8 @@ class App:
     async def run(self) -> None:
         """Run until cancelled."""
         service = self.setting.service()
-        pipeline = Pipeline(Judge(self.setting.knowledge), service, now)
+        self._tell_models(None)
+        pipeline = Pipeline(self.setting.judge(), service, now)
         live = Live(self.db)
         news = asyncio.Event()
         self.db.on_commit(news.set)
@@ -133,7 +136,8 @@ class App:
                     group.create_task(Edits(self.db, channel).run(), name="edits")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
-                jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service))
+                jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
+                                 learned=lambda: self.setting.learned)
                 daily(jobs, self.db, lambda: self.settings.proof, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)
@@ -228,9 +232,13 @@ class App:
     async def _take_over(self, setting: Setting, group: asyncio.TaskGroup, http: WebHttp, pipeline: Pipeline,
                          service: Service, watch: SurgeWatch, channel: TelegramChannel | None,
                          staff: StaffBot | None) -> None:
-        before, self.setting = self.settings, setting
+        before, earlier = self.settings, self.setting.learned
+        if setting.learned is not None and earlier is not None:
+            setting = replace(setting, learned=setting.learned.after(earlier))
+        self.setting = setting
+        self._tell_models(earlier)
         service.desk = setting.desk
-        pipeline.judge = Judge(setting.knowledge)
+        pipeline.judge = setting.judge()
         if setting.rules is not None:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
@@ -245,6 +253,19 @@ class App:
         fixed = [name for name in ("database", "web", "telegram", "email", "webhook")
                  if getattr(before, name) != getattr(self.settings, name)]
         log.info("config taken over", sources=len(self._sources), **({"needs_restart": fixed} if fixed else {}))
+
+    def _tell_models(self, before: Learned | None) -> None:
+        """What is in force now, where that changed; a line for each model that cannot be used."""
+        learned = self.setting.learned
+        known = {target: one.name for target, one in before.models.items()} if before else {}
+        for target, one in (learned.models if learned else {}).items():
+            if known.pop(target, None) != one.name:
+                log.info("a learned model is in force", target=target, model=one.name)
+        for target in known:
+            log.info("no learned model is in force any more", target=target)
+        for target, fault in (learned.faults if learned else {}).items():
+            stays = "the old one stays" if learned and target in learned.models else "detection goes on without it"
+            log.error(f"an adopted model cannot be used; {stays}", target=target, reason=fault)
 
     async def _written(self, function: Callable[Concatenate[Connection, P], None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Write, however long the database refuses: a lock or a full disk must not end what runs."""
@@ -276,7 +297,8 @@ def _paths(setting: Setting) -> Iterable[Path]:
     settings = setting.settings
     folder = (settings.knowledge if settings else None) or KNOWLEDGE
     calendars = [o.holidays for o in settings.offices if o.holidays] if settings else []
-    return [*([settings.path] if settings and settings.path else []), folder, *calendars]
+    models = [settings.models] if settings and settings.models else []
+    return [*([settings.path] if settings and settings.path else []), folder, *calendars, *models]
 
 
 def _bot_source(settings: Settings) -> Source:

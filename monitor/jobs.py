@@ -1,10 +1,11 @@
-"""What runs by the clock: retention, the clean-up of what is over, reminders, duty that turns, tickets of the absent."""
+"""What runs by the clock: retention, reminders, duty that turns, tickets of the absent, the daily look at the channels."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Retention
 from config.timezone import ALMATY
+from monitor import drifts
 from monitor.store.authors import rotate_after
 from monitor.store.engine import Database
 from monitor.store.tables import post
@@ -22,11 +24,15 @@ from ticketing.reminding import Reminding
 from ticketing.retention import rules
 from ticketing.rota import any_to_turn, turn
 
+if TYPE_CHECKING:
+    from monitor.learning.inforce import Learned
+
 log = structlog.get_logger(__name__)
 
 
 def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[], datetime],
-              reminding: Reminding | None = None, salt: Callable[[], bytes] = lambda: os.urandom(16)) -> AsyncIOScheduler:
+              reminding: Reminding | None = None, salt: Callable[[], bytes] = lambda: os.urandom(16),
+              learned: Callable[[], Learned | None] = lambda: None) -> AsyncIOScheduler:
     """The jobs, not yet started; `retained` is asked each time. A job that was missed while the machine slept runs once,
     not as often as it was missed."""
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
@@ -51,7 +57,26 @@ def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[
 
         made.add_job(minute, IntervalTrigger(minutes=1, timezone=ALMATY), id="reminders",
                      next_run_time=clock() + timedelta(seconds=5))
+
+    async def channels() -> None:
+        try:
+            await look_at_channels(db, learned(), clock)
+        except SQLAlchemyError as e:
+            log.error("the database cannot be used; the channels are looked at tomorrow",
+                      reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+
+    made.add_job(channels, IntervalTrigger(days=1, jitter=3600, timezone=ALMATY), id="channels",
+                 next_run_time=clock() + timedelta(minutes=5))
     return made
+
+
+async def look_at_channels(db: Database, learned: Learned | None, clock: Callable[[], datetime]) -> drifts.Look:
+    """Look, remember, and raise what changed since the last look."""
+    before = await db.read(drifts.standing)
+    seen = await db.read(drifts.look, learned, clock())
+    await db.write(drifts.keep_look, seen)
+    drifts.tell(before, seen)
+    return seen
 
 
 async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetime], salt: Callable[[], bytes]) -> int:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import structlog
 from pydantic import BaseModel
 
 from config.document import ConfigErrors, Document, Unreadable
@@ -20,10 +22,16 @@ from connectors.base import ConnectorSettings
 from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
 from monitor.core.post import Post
+from monitor.core.verdict import Verdict
 from monitor.pipeline import Pipeline
 from monitor.surge.rules import Rules
 from ticketing.desk import Desk, desk
 from ticketing.service import Service
+
+if TYPE_CHECKING:
+    from monitor.learning.inforce import Learned
+
+log = structlog.get_logger("qulaq")
 
 WRONG = (ConfigErrors, Unreadable, KnowledgeError)
 """What an operator can mend in the files."""
@@ -44,6 +52,23 @@ class Setting:
     """What the offices have settled, their calendars read."""
     rules: Rules | None = None
     """Of surges; read only where they are watched, so that the line from post to ticket never waits for them."""
+    learned: Learned | None = None
+    """The office's adopted models, where the config names their folder."""
+
+    def judge(self) -> Callable[[Post], Verdict]:
+        """Detection, and behind it the models in force."""
+        detection, learned, topics = Judge(self.knowledge), self.learned, self.knowledge.topics
+        if learned is None or not learned.models:
+            return detection
+
+        def judged(post: Post) -> Verdict:
+            verdict = detection(post)
+            try:
+                return learned.judged(post, verdict, topics)
+            except Exception:
+                log.exception("a learned model failed on a post; what detection says stands", network=post.network)
+                return verdict
+        return judged
 
     def service(self) -> Service:
         """The verbs under this setting."""
@@ -73,7 +98,17 @@ def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Sett
     knowledge = load_knowledge(folder)
     rules = load_rules(folder and folder / "surges.yaml") if surges else None
     settings = checked(document, knowledge, insist=insist)
-    return Setting(settings, knowledge, desk(settings, knowledge, folder / "holidays.yaml" if folder else BUNDLED), rules)
+    return Setting(settings, knowledge, desk(settings, knowledge, folder / "holidays.yaml" if folder else BUNDLED), rules,
+                   learned(settings, knowledge))
+
+
+def learned(settings: Settings, knowledge: Knowledge) -> Learned | None:
+    """The models in force; None where the config names no folder of models."""
+    if settings.models is None:
+        return None
+    adopted = import_module("monitor.adopted")      # its libraries take a second that others need not wait
+    found: Learned = adopted.in_force(settings.models, knowledge.topics)
+    return found
 
 
 def read_settings(path: Path | str) -> Settings:
@@ -99,6 +134,8 @@ def line(config: str | None, received: Callable[[Post], datetime] | None = None)
     """The way from a stored post to a ticket, for commands that need no network."""
     if config:
         setting = read(config, insist=False)
-        return Pipeline(Judge(setting.knowledge), setting.service(), now, received)
+        for fault in dict.fromkeys(setting.learned.faults.values() if setting.learned else ()):
+            log.error("an adopted model cannot be used; detection goes on without it", reason=fault)
+        return Pipeline(setting.judge(), setting.service(), now, received)
     knowledge = load_knowledge()
     return Pipeline(Judge(knowledge), Service(desk(None, knowledge)), now, received)

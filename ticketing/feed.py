@@ -120,6 +120,10 @@ class FeedRow:
     correction_action: str | None
     correction_at: datetime | None
     correction_name: str | None
+    said_topic: str | None
+    said_kind: str | None
+    said_urgency: str | None
+    said_place: str | None
 
     @property
     def akimat(self) -> str | None:
@@ -128,19 +132,19 @@ class FeedRow:
 
     @property
     def topic(self) -> str | None:
-        return self.ticket_topic or self.judged_topic
+        return self.ticket_topic or self.said_topic or self.judged_topic
 
     @property
     def kind(self) -> str | None:
-        return self.ticket_kind or self.judged_kind
+        return self.ticket_kind or self.said_kind or self.judged_kind
 
     @property
     def urgent(self) -> bool:
-        return (self.ticket_urgency or self.judged_urgency) == "urgent"
+        return (self.ticket_urgency or self.said_urgency or self.judged_urgency) == "urgent"
 
     @property
     def location(self) -> str | None:
-        return self.ticket_location or self.judged_location
+        return self.ticket_location or (self.judged_location if self.said_place is None else self.said_place or None)
 
     @property
     def waits(self) -> bool:
@@ -386,7 +390,8 @@ def _columns(excerpt: int) -> Select[Any]:
         ticket.c.due_first, ticket.c.due_first_derivation, ticket.c.due_final, ticket.c.due_final_derivation,
         ticket.c.proposal, ticket.c.first_reaction_at, ticket.c.closed_at, others.label("posts"),
         _last.c.id.label("correction"), _last.c.action.label("correction_action"), _last.c.at.label("correction_at"),
-        _person_of.c.name.label("correction_name"),
+        _person_of.c.name.label("correction_name"), verdict.c.said_topic, verdict.c.said_kind, verdict.c.said_urgency,
+        verdict.c.said_place,
     )
 
 
@@ -465,7 +470,7 @@ def _matches(c: Connection, wanted: Filter, now: datetime, *, shown: bool = True
     if wanted.akimats is not None:
         parts.append(func.coalesce(ticket.c.akimat, verdict.c.akimat).in_(sorted(wanted.akimats)))
     if wanted.topic:
-        parts.append(func.coalesce(ticket.c.topic, verdict.c.topic) == wanted.topic)
+        parts.append(func.coalesce(ticket.c.topic, verdict.c.said_topic, verdict.c.topic) == wanted.topic)
     if wanted.language:
         parts.append(verdict.c.language.in_(LANGUAGES.get(wanted.language, ())))
     if wanted.period:

@@ -19,9 +19,10 @@ from monitor.core.post import Post
 from monitor.core.verdict import Verdict
 from monitor.store.tables import correction, event, verdict
 from monitor.store.verdicts import judged_post
+from ticketing import correcting, redated
 from ticketing import intake as intake_rules
 from ticketing import ticket as rules
-from ticketing.acting import SYSTEM, Actor, Refused
+from ticketing.acting import SYSTEM, Actor, Refused, state_of
 from ticketing.answering import Answering
 from ticketing.citizens import threads
 from ticketing.deadlines import due, registered_at
@@ -121,8 +122,9 @@ class Service(Life, Merging, Answering):
         origin = c.execute(select(ticket_post).where(ticket_post.c.ticket_id == row.id, ticket_post.c.role == "origin")).one()
         stored = judged_post(c, origin.post_id)
         assert stored is not None, "a ticket stands on a judged post"
-        opened = Opened("redirected", origin.post_id, stored.post, replace(stored.verdict, akimat=akimat), office, akimat,
-                        bytes(origin.text_key), now, parent=row.number)
+        meant = replace(stored.verdict, akimat=akimat, **{column: getattr(row, column) for column in correcting.COLUMNS.values()})
+        opened = Opened("redirected", origin.post_id, stored.post, meant, office, akimat, bytes(origin.text_key), now,
+                        parent=row.number)
         numbers = self._write(c, [opened], [], now, actor, before=[leaving], moved_from=row)
         self._change(c, row, now, status="redirected", proposal=None)
         self._tell_redirected(c, row, places, last_place(c, row.number), now, partial(self._akimat_name, akimat),
@@ -157,6 +159,30 @@ class Service(Life, Merging, Answering):
         self._state(c, post_id, "not_addressed", now)
         return self._correct(c, post_id, actor, now, "not_addressed", None, stored.state, stored.verdict.akimat)
 
+    def correct(self, c: Connection, post_id: int, said: Mapping[str, str | None], actor: Actor, now: datetime) -> int:
+        """Say what a post is about: `said` holds topic, kind, urgency, place; None leaves one as it is, "" is no place.
+
+        A card follows; one that nobody has accepted is routed anew by its topic. Returns the id to undo it by.
+        """
+        stored = self._judged(c, post_id, actor, "correct")
+        row = ticket_of_post(c, post_id)
+        if row is None and stored.state not in ("triage", "elsewhere"):
+            raise Refused(N_("Only a card, or a post that waits for a decision, can be corrected."))
+        given = correcting.cleaned(said)
+        if (strange := correcting.unknown(given, self.desk.knowledge.topics)) is not None:
+            raise Refused(N_("“%(value)s” is no code that can be given here."), value=strange[:60])
+        before = correcting.current(stored.verdict, row)
+        changes = correcting.changed(before, given)
+        if not changes:
+            raise Refused(N_("Nothing in it is different from what stands there."))
+        if row is not None:
+            self._understood(c, row, changes, actor, now)
+        made = self._correct(c, post_id, actor, now, "correct", None, stored.state, stored.verdict.akimat, changes,
+                             {name: before[name] for name in changes})
+        correcting.remember(c, post_id)
+        self._state(c, post_id, stored.state, now)
+        return made
+
     def undo(self, c: Connection, correction_id: int, actor: Actor, now: datetime) -> None:
         """Take a correction back. Numbers stay: a ticket opened by mistake becomes void, a void one is restored."""
         made = c.execute(select(correction).where(correction.c.id == correction_id)).one_or_none()
@@ -171,7 +197,13 @@ class Service(Life, Merging, Answering):
         if last != correction_id:
             raise Refused(N_("Something newer was done to this post: undo that first."))
         row = ticket_of_post(c, made.post_id)
-        if made.action == "not_addressed":
+        if made.action == "correct":
+            if row is not None and made.changes:
+                now_says = correcting.current(None, row)
+                if any(now_says[name] != value for name, value in made.changes.items()):
+                    raise Refused(N_("Something newer was done to this post: undo that first."))
+                self._understood(c, row, made.before_values, actor, now)
+        elif made.action == "not_addressed":
             if row is not None and row.status == "void":
                 self._restore(c, row, actor, now)
         elif row is not None and made.before_state in ("ticket", "attached"):
@@ -179,6 +211,8 @@ class Service(Life, Merging, Answering):
         elif row is not None and row.status in rules.OPEN:
             self._void(c, row, "undone", actor, now)
         c.execute(update(correction).where(correction.c.id == correction_id).values(undone_at=now, undone_by=actor.id))
+        if made.action == "correct":
+            correcting.remember(c, made.post_id)
         self._state(c, made.post_id, made.before_state, now)
 
     # --- parts
@@ -345,11 +379,43 @@ class Service(Life, Merging, Answering):
         c.execute(update(verdict).where(verdict.c.post_id == post_id).values(state=state))
         c.execute(insert(event).values(at=now, kind="post", ref=str(post_id)))
 
+    def _understood(self, c: Connection, row: Row[Any], changes: Mapping[str, str | None], actor: Actor, now: datetime) -> None:
+        """Enter what staff say of a card. The first reaction's term follows urgency until it has passed or was met."""
+        self._allowed("correct", row)
+        own = self.desk.rules_of(row.office)
+        values: dict[str, Any] = {correcting.COLUMNS[name]: value for name, value in changes.items()}
+        details: dict[str, Any] = {name: value for name, value in changes.items() if name != "place" or value is None}
+        named = changes.get("place")
+        place = (Secret("place", named),) if named else ()
+        if "urgency" in changes and row.status in rules.OPEN and row.first_reaction_at is None and now < row.due_first:
+            term = own.first_reaction_urgent if changes["urgency"] == "urgent" else own.first_reaction
+            first = due(row.received_at, term, own.calendar, own.count_from, full=False, provisional=True)
+            details["due_first"] = first.at.isoformat()
+            members = state_of(c, row.number).members
+            values |= {"due_first": min([first.at, *(dates["due_first"] for dates in members.values() if "due_first" in dates)]),
+                       "due_first_derivation": redated.with_members(first.derivation, first.at, members, "due_first")}
+        entries = [NewEntry(row.office, row.number, now, str(actor), "correct", details, place)]
+        assigned = None
+        if changes.get("topic") and row.status in ("registered", "assigned"):
+            assigned = self._assign(self._people(c, now), row.office, row.akimat, str(changes["topic"]))
+            if (assigned.department, assigned.reason["rule"]) == (row.department, row.assigned_by.get("rule")):
+                assigned = None     # the same rule and department: whoever has it keeps it
+        if assigned is not None:
+            values |= {"department": assigned.department, "responsible": assigned.responsible, "assigned_by": assigned.reason,
+                       "status": "assigned"}
+            entries.append(NewEntry(row.office, row.number, now, SYSTEM, "assign", {
+                "department": assigned.department, "responsible": assigned.responsible, "reason": assigned.reason}))
+        append(c, entries, self._salt)
+        self._change(c, row, now, **values)
+        if assigned is not None and assigned.responsible != row.responsible:
+            tell(c, row.number, "new_ticket", row.office, assigned.responsible, now)
+
     def _correct(self, c: Connection, post_id: int, actor: Actor, now: datetime, action: str, akimat: str | None,
-                 before_state: str, before_akimat: str | None) -> int:
+                 before_state: str, before_akimat: str | None, changes: Mapping[str, str | None] | None = None,
+                 before_values: Mapping[str, str | None] | None = None) -> int:
         made = c.execute(insert(correction).values(
             post_id=post_id, at=now, by=actor.id, action=action, akimat=akimat, before_state=before_state,
-            before_akimat=before_akimat).returning(correction.c.id))
+            before_akimat=before_akimat, changes=changes, before_values=before_values).returning(correction.c.id))
         return int(made.scalar_one())
 
 

@@ -59,6 +59,12 @@ def ticket_of_post(c: Connection, post_id: int) -> Row[Any] | None:
                      .where(ticket_post.c.post_id == post_id).with_for_update(of=ticket)).one_or_none()
 
 
+def origin_of(c: Connection, ticket_id: int) -> int:
+    """The post that opened a ticket; 0 where its posts went on with another office's number."""
+    return c.execute(select(ticket_post.c.post_id).where(
+        ticket_post.c.ticket_id == ticket_id, ticket_post.c.role == "origin")).scalar_one_or_none() or 0
+
+
 def by_staff(c: Connection, posts: Iterable[tuple[int, Post]]) -> set[int]:
     """Ids of posts that are what staff wrote to our bot in private: the number of that chat is the one they are bound by."""
     chats: dict[int, list[int]] = {}

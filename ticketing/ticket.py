@@ -63,13 +63,18 @@ MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "not_examine": (OPEN, "not_examined"),   # on a ground of the law, by a head; the number stays
     "file": (OPEN, "closed"),                # an imported card that its own system has closed already
     "erase": (frozenset(STATUSES), None),    # texts and salts of its entries were destroyed: why, by whom (Law 94-V)
+    "correct": (frozenset(STATUSES) - {"redirected", "merged", "not_examined"}, None),   # staff say topic, kind, urgency, place
 })
+
+CORRECTED = ("topic", "kind", "urgency", "due_first")
+"""What a correction may change of what the registration entered."""
 
 # action -> roles; "system" may do what the pipeline does by itself
 MAY: Mapping[str, frozenset[str]] = MappingProxyType({
     "take": frozenset({"press", "officer", "head", "controller"}),
     "not_addressed": frozenset({"press", "officer", "head", "controller"}),
     "other_akimat": frozenset({"press", "officer", "head", "controller"}),
+    "correct": frozenset({"press", "officer", "head", "controller"}),
     "accept": frozenset({"officer", "head", "controller"}),
     "redirect": frozenset({"officer", "head", "controller"}),
     # A number once given is taken back only by those who answer for the register.
@@ -157,7 +162,7 @@ def year_of(registered_at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the entries of one ticket add up to. `entered` is what its first entry, the registration, says."""
+    """What the entries of one ticket add up to. `entered` is what its first entry, the registration, says, as corrected."""
 
     number: str
     status: str
@@ -226,6 +231,11 @@ def _extended(state: State, details: Mapping[str, Any]) -> State:
     return replace(state, own={**state.own, **_dates(details)}, extensions=state.extensions + 1)
 
 
+def _corrected(state: State, details: Mapping[str, Any]) -> State:
+    return replace(state, entered={**state.entered, **{k: details[k] for k in CORRECTED if k in details}},
+                   own={**state.own, **_dates(details)})
+
+
 def _rated(state: State, details: Mapping[str, Any]) -> State:
     return replace(state, solved=details.get("solved", state.solved), mark=details.get("mark", state.mark))
 
@@ -237,6 +247,7 @@ _CHANGES: Mapping[str, Callable[[State, Mapping[str, Any]], State]] = MappingPro
     "release": _released,
     "extend": _extended,
     "reopen": _reopened,
+    "correct": _corrected,
     "rate": _rated,
     "external": lambda s, d: replace(s, external_number=d.get("external_number"), no_external=d.get("no_external")),
     "not_examine": lambda s, d: replace(s, ground=d["ground"]),

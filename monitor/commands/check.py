@@ -24,7 +24,7 @@ from monitor.app import polled
 from monitor.commands import Unusable, warn
 from monitor.commands.source import LONGEST, poll_once
 from monitor.http import WebHttp
-from monitor.setting import checked, knowledge_folder, options_of
+from monitor.setting import checked, knowledge_folder, learned, options_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +71,9 @@ def examined(path: Path, *, insist: bool = True) -> tuple[Settings | None, list[
         except (Unreadable, ConfigErrors) as e:
             errors += str(e).splitlines()
     try:
-        return checked(document, knowledge, insist=insist), errors
+        settings = checked(document, knowledge, insist=insist)
+        models = learned(settings, knowledge) if knowledge is not None else None
+        return settings, [*errors, *dict.fromkeys(models.faults.values() if models else ())]
     except ConfigErrors as e:
         return None, [*errors, *map(str, e.problems)]
 

@@ -3,7 +3,7 @@
   fit IN.jsonl --target FIELD [--context FIELD]… --out MODEL   learn; rows without a label are passed over
   predict MODEL IN.jsonl --out OUT.jsonl [--why]               {id, label, top3, score} for each row
   compare OLD NEW SAMPLE.jsonl                                 both on the same rows, per language; 1 where NEW does not win
-  adopt MODEL --models DIR --sample SAMPLE.jsonl               into force, if it wins; versions stay in DIR
+  adopt MODEL --models DIR [--sample SAMPLE.jsonl]             into force, if it wins; versions and the sample stay in DIR
   drift MODEL IN.jsonl [--by FIELD]                            channels that no longer look as at the fit; 1 where one does not
   export --db URL --out FILE                                   what staff corrected, as labelled rows
 """
@@ -22,12 +22,15 @@ import msgspec
 from tqdm import tqdm
 
 from config.knowledge import load_knowledge
+from monitor.adopted import SAMPLE, BrokenList, put, versions
 from monitor.commands import Unusable, add_database, lines_of, open_database, warn
+from monitor.core.classify import subject
 from monitor.core.text import Text
 from monitor.learning.archive import BrokenModel, digest, pack, unpack
-from monitor.learning.compare import Standing, compare, wins
+from monitor.learning.compare import Said, Standing, by_model, compare, wins
 from monitor.learning.drift import drifts
-from monitor.learning.history import BadExample, Example, as_example
+from monitor.learning.history import BadExample, Example, Label, as_example
+from monitor.learning.inforce import TOPIC, settled
 from monitor.learning.lesson import learn
 from monitor.learning.model import Model, NothingToLearn, answers
 from monitor.learning.why import reasons
@@ -35,8 +38,6 @@ from monitor.store.corrections import labelled
 
 BATCH = 500
 SHOWN_ERRORS = 20
-IN_FORCE = "in-force.json"
-"""In the folder of models: for each target the names of those that were in force, the last one is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verb = verbs.add_parser("adopt", help="put a model into force if it wins")
     verb.add_argument("model", type=Path, metavar="MODEL")
     verb.add_argument("--models", required=True, type=Path, metavar="DIR")
-    verb.add_argument("--sample", required=True, metavar="SAMPLE.jsonl")
+    verb.add_argument("--sample", metavar="SAMPLE.jsonl", help="labelled rows kept from learning; later the kept copy does")
     verb = verbs.add_parser("drift", help="channels that no longer look as at the fit")
     verb.add_argument("model", type=Path, metavar="MODEL")
     verb.add_argument("input", metavar="IN.jsonl")
@@ -125,17 +126,21 @@ def _lines(model: Model, rows: Rows, name: str | None) -> Iterator[bytes]:
 def _compare(args: argparse.Namespace) -> int:
     (old, _), (new, _) = read_model(args.old), read_model(args.new)
     rows = Rows(args.input, new.target, new.context)
-    return max(_judged(old, new, list(rows), args.input), rows.status())
+    _same_question(old, new)
+    return max(_judged(by_model(old), by_model(new), list(rows), args.input, new.target), rows.status())
 
 
-def _judged(old: Model | None, new: Model, sample: Sequence[Example], path: str) -> int:
-    """0 where the new model wins; its table on stdout."""
-    if old is not None and (old.target != new.target or old.context != new.context):
+def _same_question(old: Model, new: Model) -> None:
+    if old.target != new.target or old.context != new.context:
         raise Unusable(f"the models say different things: `{old.target}` with {list(old.context)} and `{new.target}` with "
                        f"{list(new.context)}; compare two of one target and context")
+
+
+def _judged(old: Said | None, new: Said, sample: Sequence[Example], path: str, target: str) -> int:
+    """0 where the new model wins; its table on stdout."""
     standings = compare(old, new, sample, _language())
     if not standings:
-        raise Unusable(f"{path}: no row has a label in `{new.target}`; give labelled rows kept from learning (fit --apart)")
+        raise Unusable(f"{path}: no row has a label in `{target}`; give labelled rows kept from learning (fit --apart)")
     say(table(standings))
     won = wins(standings)
     say("the new model wins: better in the whole, no worse in any language" if won else
@@ -145,28 +150,51 @@ def _judged(old: Model | None, new: Model, sample: Sequence[Example], path: str)
 
 def _adopt(args: argparse.Namespace) -> int:
     new, name = read_model(args.model)
-    rows = Rows(args.sample, new.target, new.context)
+    path = args.sample or args.models / f"{new.facts.apart}{SAMPLE}"
+    if args.sample is None and not path.is_file():
+        raise Unusable(f"{args.models}: keeps no sample that {args.model} was fitted without; give it with --sample")
+    rows = Rows(str(path), new.target, new.context)
     sample = list(rows)
     if new.facts.apart != _sample_name(sample):
-        raise Unusable(f"{args.model}: may have learnt from {args.sample}; fit it with --apart {args.sample}")
-    versions = _versions(args.models)
-    before = versions.get(new.target, [])
+        raise Unusable(f"{args.model}: may have learnt from {path}; fit it with --apart {path}")
+    try:
+        before = versions(args.models).get(new.target, [])
+    except BrokenList as e:
+        raise Unusable(str(e)) from e
     if before and before[-1] == name:
         say(f"{name} is in force already")
         return 0
     old = read_model(args.models / f"{before[-1]}.model")[0] if before else None
-    status = _judged(old, new, sample, args.sample)
+    if old is not None:
+        _same_question(old, new)
+    if new.target == TOPIC:
+        settles = _settling()
+        status = _judged(settles(old), settles(new), sample, str(path), new.target)
+    else:
+        status = _judged(by_model(old) if old else None, by_model(new), sample, str(path), new.target)
     if status == 0:
         try:
-            args.models.mkdir(parents=True, exist_ok=True)
-            write(args.models / f"{name}.model", [args.model.read_bytes()])
-            write(args.models / f"{IN_FORCE}.new", [msgspec.json.format(msgspec.json.encode(
-                {**versions, new.target: [*before, name]}), indent=2)])
-            (args.models / f"{IN_FORCE}.new").replace(args.models / IN_FORCE)
+            put(args.models, new.target, name, args.model.read_bytes(), Path(path))
         except OSError as e:
             raise Unusable(f"{args.models}: cannot be written: {e.strerror}; give a folder of our own") from e
         say(f"{name} is in force for `{new.target}`" + (f" after {before[-1]}, which stays in {args.models}" if before else ""))
     return max(status, rows.status())
+
+
+def _settling() -> Callable[[Model | None], Said]:
+    """The topic as the daemon settles it: a model's where it is sure, else detection's; without a model, detection's alone."""
+    knowledge = load_knowledge()
+
+    def own(e: Example) -> str:
+        return subject(Text(e.text), knowledge.subject, knowledge.subject_words).topic
+
+    def of(model: Model | None) -> Said:
+        def said(rows: Sequence[Example]) -> list[Label | None]:
+            if model is None:
+                return [own(e) for e in rows]
+            return [settled(a.label, a.score, own(e), knowledge.topics) for a, e in zip(answers(model, rows), rows, strict=True)]
+        return said
+    return of
 
 
 def _drift(args: argparse.Namespace) -> int:
@@ -230,16 +258,6 @@ def in_columns(cells: Sequence[Sequence[str]]) -> str:
 def say(text: str) -> None:
     """A line for the person at the terminal."""
     print(text)  # noqa: T201
-
-
-def _versions(folder: Path) -> dict[str, list[str]]:
-    path = folder / IN_FORCE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, list[str]])
-    except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.DecodeError) as e:
-        raise Unusable(f"{path}: cannot be read ({e}); restore it from a backup") from e
 
 
 def _language() -> Callable[[str], str]:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 
 from monitor.learning.facts import Look
 from monitor.learning.history import Example, Label
 from monitor.learning.model import Answer, Model, answers
+from monitor.learning.stability import LEAST, chance, moved, psi
 from monitor.learning.words import STEM, spoken
 
-PSI_DRIFTED = 0.25
-"""A population stability index from here on is a major change (Siddiqi, Credit Risk Scorecards, 2006); below 0.1 is none."""
 UNKNOWN_DRIFTED = 0.10
 """What the share of words that are no term may rise by."""
-LEAST = 50
-"""Posts below which a channel is not judged."""
-NOISE = 3.0
-"""Beside the limit, the index must exceed what chance gives: its mean under no change is (labels - 1)(1/n + 1/m) (Yurdakul 2018)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ class Drift:
     @property
     def drifted(self) -> bool:
         """Whether somebody should look."""
-        return self.judged and ((self.psi >= PSI_DRIFTED and self.psi > NOISE * self.chance)
+        return self.judged and (moved(self.psi, self.chance)
                                 or self.unknown - self.unknown_before >= UNKNOWN_DRIFTED)
 
 
@@ -75,19 +69,9 @@ def drifts(model: Model, examples: Sequence[Example], field: str) -> list[Drift]
     for name, members in sorted(_channels(examples, field).items()):
         now = look(model, [examples[i] for i in members], [said[i] for i in members], model.labels)
         before = seen[name] if name in seen and field == model.facts.by else seen[""]
-        kinds = len(before.labels.keys() | now.labels.keys())
-        out.append(Drift(name, len(members), psi(before.labels, now.labels),
-                         (kinds - 1) * (1 / max(1, before.rows) + 1 / len(members)),
+        out.append(Drift(name, len(members), psi(before.labels, now.labels), chance(before.labels, now.labels),
                          now.unknown, before.unknown, now.score, before.score))
     return out
-
-
-def psi(before: Mapping[str, int], now: Mapping[str, int]) -> float:
-    """Population stability index of two counts, half a row added to each label so that a new one is finite."""
-    names = sorted(before.keys() | now.keys())
-    a, b = sum(before.values()) + 0.5 * len(names), sum(now.values()) + 0.5 * len(names)
-    shares = [((before.get(n, 0) + 0.5) / a, (now.get(n, 0) + 0.5) / b) for n in names]
-    return sum((q - p) * log(q / p) for p, q in shares)
 
 
 def _channels(examples: Sequence[Example], field: str) -> dict[str, list[int]]:

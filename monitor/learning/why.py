@@ -22,9 +22,9 @@ class Word:
     weight: float
 
 
-def reasons(model: Model, example: Example, answer: Answer) -> list[Word]:
-    """The words and context that spoke most for the label, strongest first."""
-    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(example.text)))[:WORDS]
+def reasons(model: Model, example: Example, answer: Answer, most: int = WORDS) -> list[Word]:
+    """The words and context that spoke most for the label, strongest first; the first `most` words are tried."""
+    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(example.text)))[:most]
     names: list[str] = [*words, *(value for value in example.context if value)]
     without: list[Example] = [example]
     without += [replace(example, text=_WORD.sub(lambda m, w=word: " " if m[0].lower() == w else m[0], example.text))  # type: ignore[misc]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
-from monitor.store.tables import post, verdict
+from monitor.store.tables import correction, post, verdict
 
 NOBODYS = ("ignored", "own", "not_addressed")
 """States in which a post's text serves no purpose after its time (Law 94-V: no longer than the purpose needs)."""
@@ -28,5 +28,6 @@ def expire_texts(c: Connection, before: datetime, now: datetime) -> int:
     if ids:
         c.execute(update(post).where(post.c.id.in_(ids)).values(
             text="", author_display="", url="", extra=None, raw=None, in_reply_to_account=None, expired_at=now))
-        c.execute(update(verdict).where(verdict.c.post_id.in_(ids)).values(location_text=None, detail=None))
+        c.execute(update(verdict).where(verdict.c.post_id.in_(ids)).values(location_text=None, said_place=None, detail=None))
+        c.execute(update(correction).where(correction.c.post_id.in_(ids)).values(changes=None, before_values=None))
     return len(ids)

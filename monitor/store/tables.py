@@ -76,6 +76,10 @@ verdict = Table(
     Column("urgency", Text),
     Column("location_text", Text),
     Column("detail", Json),                                  # candidates, also, pii spans, reasons: only those present
+    Column("said_topic", Text),                              # what staff say instead; null: detection stands
+    Column("said_kind", Text),
+    Column("said_urgency", Text),
+    Column("said_place", Text),                              # "": there is none; erasable
     Index("ix_verdict_shown", "post_id", sqlite_where=text("state not in ('ignored', 'own')"),
           postgresql_where=text("state not in ('ignored', 'own')")),
     Index("ix_verdict_triage", "post_id", sqlite_where=text("state = 'triage'"), postgresql_where=text("state = 'triage'")),
@@ -88,12 +92,14 @@ correction = Table(
     Column("post_id", Id, ForeignKey("post.id"), nullable=False, index=True),
     Column("at", Utc, nullable=False),
     Column("by", Integer, nullable=False),                   # account.id
-    Column("action", Text, nullable=False),                  # take, not_addressed, other_akimat
+    Column("action", Text, nullable=False),                  # take, not_addressed, other_akimat, correct
     Column("akimat", Text),
     Column("before_state", Text, nullable=False),            # verdict.state to go back to
     Column("before_akimat", Text),
     Column("undone_at", Utc),
     Column("undone_by", Integer),
+    Column("changes", Json),                                 # of `correct`: {"topic": "roads"}; erasable, a place may stand in it
+    Column("before_values", Json),                           # the same fields before it; erasable
 )
 
 source = Table(

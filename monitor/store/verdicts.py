@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -61,12 +61,22 @@ class JudgedPost:
 
 
 def judged_post(c: Connection, post_id: int) -> JudgedPost | None:
-    """The stored post with its verdict; None where there is none."""
+    """The stored post with its verdict, as staff corrected it; None where there is none."""
     row = c.execute(select(*_POST).where(post.c.id == post_id)).one_or_none()
     said = c.execute(select(verdict).where(verdict.c.post_id == post_id)).one_or_none()
     if row is None or said is None:
         return None
-    return JudgedPost(as_post(row), as_verdict(said), said.state)
+    return JudgedPost(as_post(row), as_said(said), said.state)
+
+
+def judged_posts(c: Connection, ids: Sequence[int], chunk: int = 500) -> list[tuple[Post, Verdict]]:
+    """Stored posts with what detection said of them."""
+    found = []
+    for start in range(0, len(ids), chunk):
+        some = ids[start:start + chunk]
+        said = {row.post_id: as_verdict(row) for row in c.execute(select(verdict).where(verdict.c.post_id.in_(some)))}
+        found += [(as_post(row), said[row.id]) for row in c.execute(select(*_POST).where(post.c.id.in_(some))) if row.id in said]
+    return found
 
 
 def as_post(row: Any) -> Post:
@@ -79,6 +89,13 @@ def as_post(row: Any) -> Post:
         in_reply_to_account=row.in_reply_to_account, mentions=tuple(extra.get("mentions", ())),
         hashtags=tuple(extra.get("hashtags", ())), links=tuple(extra.get("links", ())),
         media=tuple(extra.get("media", ())), repost_of=extra.get("repost_of"), home=row.home)
+
+
+def as_said(row: Any) -> Verdict:
+    """A row of table `verdict` with what staff say in place of what the judge said."""
+    said = {"topic": row.said_topic, "kind": row.said_kind, "urgency": row.said_urgency}
+    made = replace(as_verdict(row), **{name: value for name, value in said.items() if value})
+    return made if row.said_place is None else replace(made, location_text=row.said_place or None)
 
 
 def as_verdict(row: Any) -> Verdict:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from aiohttp import web
 from sqlalchemy import Connection, select
 
+from monitor import drifts
 from monitor.store.tables import verdict
 from monitor.web.site import SITE
 from ticketing import feed
@@ -49,6 +50,12 @@ async def metrics(request: web.Request) -> web.Response:
          ((f'status="{_label(k)}"', n) for k, n in sorted(seen.tickets.items())))
     _add(lines, "qulaq_deliveries", "gauge", "Messages to staff by state.",
          ((f'state="{_label(k)}"', n) for k, n in sorted(seen.deliveries.items())))
+    channels = (await site.db.read(drifts.standing) or drifts.Look(site.clock(), ())).channels
+    labels = [f'channel="{_label(d.name)}",by="{_label(d.by)}"' for d in channels]
+    _add(lines, "qulaq_channel_drift", "gauge", "Population stability index of a channel; 0.25 and more is a major change.",
+         ((told, d.psi) for told, d in zip(labels, channels, strict=True)))
+    _add(lines, "qulaq_channel_drifted", "gauge", "1 where a channel no longer looks as it did.",
+         ((told, int(d.drifted)) for told, d in zip(labels, channels, strict=True)))
     _add(lines, "qulaq_live_readers", "gauge", "Browsers and programs that follow the feed.", [("", site.live.readers)])
     kind = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(text="\n".join(lines) + "\n", headers=kind)

@@ -11,6 +11,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from config.languages import N_
+from monitor import drifts
 from monitor.live import last_event
 from monitor.web import ask as asking
 from monitor.web import words
@@ -182,8 +183,9 @@ async def show_sources(request: web.Request) -> web.Response:
     site, reader = request.app[SITE], reader_of(request)
     now = site.clock()
     sources, holes, counts, last = await site.db.read(_sources, reader.scope, now)
+    look = await site.db.read(drifts.standing)
     view = view_for(site, reader.language, reader.person.role, now)
-    return _html("sources.html", **frame(site, reader, view, counts, sources, "sources", request), holes=holes,
+    return _html("sources.html", **frame(site, reader, view, counts, sources, "sources", request), holes=holes, look=look,
                  stream=f"/api/v1/events?view=sources&after={last}")
 
 

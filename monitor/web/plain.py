@@ -29,6 +29,7 @@ def post(row: FeedRow) -> dict[str, Any]:
             "reasons": [dict(zip(("rule", "start", "end", "weight", "text"), r, strict=False))
                         for r in detail.get("reasons", ())],
         },
+        "corrected": {"topic": row.said_topic, "kind": row.said_kind, "urgency": row.said_urgency, "place": row.said_place},
         "ticket": row.number,
     }
 

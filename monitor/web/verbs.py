@@ -16,13 +16,13 @@ from monitor.web.guard import refusal, wants_json
 from monitor.web.site import SITE, Reader, Site, back_to, reader_of, render, view_for
 from ticketing import feed
 from ticketing.service import Actor, Refused
-from ticketing.store import ticket_by_number
+from ticketing.store import origin_of, ticket_by_number
 from ticketing.ticket import may
 
 BACK = web.RequestKey("back", str)
 
-POST_VERBS = ("take", "not_addressed", "other_akimat", "undo")
-TICKET_VERBS = ("accept", "redirect")
+POST_VERBS = ("take", "not_addressed", "other_akimat", "correct", "undo")
+TICKET_VERBS = ("accept", "redirect", "correct")
 
 
 class HiddenError(Exception):
@@ -30,10 +30,21 @@ class HiddenError(Exception):
 
 
 class Said(msgspec.Struct):
-    """What a verb may be told. `akimat` is a code or a name; `correction` what to undo (the last one by default)."""
+    """What a verb may be told. `akimat` is a code or a name; `correction` what to undo (the last one by default).
+
+    The others are what `correct` says of a post; None leaves it as it is, an empty place says that there is none.
+    """
 
     akimat: str = ""
     correction: int | None = None
+    topic: str | None = None
+    kind: str | None = None
+    urgency: str | None = None
+    place: str | None = None
+
+    def about(self) -> dict[str, str | None]:
+        """What `correct` says."""
+        return {"topic": self.topic, "kind": self.kind, "urgency": self.urgency, "place": self.place}
 
 
 async def do_to_post(request: web.Request) -> web.Response:
@@ -68,7 +79,7 @@ async def _do(request: web.Request, verb: str, *, post_id: int | None = None, nu
     person = reader.person
     actor = Actor(person.id, person.role, person.office)
     try:
-        done = await site.db.write(_perform, site, reader.scope, verb, post_id, number, akimat, said.correction, actor,
+        done = await site.db.write(_perform, site, reader.scope, verb, post_id, number, akimat, said, actor,
                                    site.clock())
     except HiddenError:
         return refusal(request, 404, N_("It does not exist, or it belongs to another office."))
@@ -87,12 +98,14 @@ async def _said(request: web.Request, verb: str, post_id: int | None) -> Said:
     own = f"other_{post_id}" if verb == "other_akimat" else f"akimat_{post_id}"
     typed = str(given.get("akimat") or given.get(own) or "").strip()[:200]
     correction = str(given.get("correction", ""))
+    about = {name: str(given[key]) for name in ("topic", "kind", "urgency", "place")
+             if verb == "correct" and (key := f"{name}_{post_id}") in given}
     return Said(typed if verb in ("take", "other_akimat", "redirect") else "",
-                int(correction) if correction.isascii() and correction.isdigit() else None)
+                int(correction) if correction.isascii() and correction.isdigit() else None, **about)
 
 
 def _perform(c: Connection, site: Site, scope: frozenset[str] | None, verb: str, post_id: int | None,
-             number: str | None, akimat: str | None, correction: int | None, actor: Actor, now: datetime,
+             number: str | None, akimat: str | None, said: Said, actor: Actor, now: datetime,
              ) -> dict[str, Any]:
     """The verb in one transaction, and what there is to tell of it."""
     service = site.service
@@ -104,6 +117,9 @@ def _perform(c: Connection, site: Site, scope: frozenset[str] | None, verb: str,
         if verb == "accept":
             service.accept(c, row.number, actor, now)
             done["number"] = row.number
+        elif verb == "correct":
+            done["number"] = row.number
+            service.correct(c, origin_of(c, row.id), said.about(), actor, now)
         else:
             done["number"] = service.redirect(c, row.number, akimat or "", actor, now)
         posts = feed.posts_of_tickets(c, [row.number])
@@ -120,15 +136,17 @@ def _perform(c: Connection, site: Site, scope: frozenset[str] | None, verb: str,
             done["number"] = service.other_akimat(c, post_id, akimat, actor, now)
         elif verb == "not_addressed":
             service.not_addressed(c, post_id, actor, now)
+        elif verb == "correct":
+            service.correct(c, post_id, said.about(), actor, now)
         else:
             last = feed.last_correction(c, post_id)
-            wanted = correction if correction is not None else last.id if last is not None else None
+            wanted = said.correction if said.correction is not None else last.id if last is not None else None
             if wanted is None:
                 raise Refused(N_("There is nothing to undo."))
             service.undo(c, wanted, actor, now)
     if post_id is not None:
         standing = feed.last_correction(c, post_id)
-        done["undo"] = standing.id if standing is not None and verb != "undo" and number is None else None
+        done["undo"] = standing.id if standing is not None and verb != "undo" and (number is None or verb == "correct") else None
         done["row"] = next(iter(feed.rows(c, scope, None, now, posts=[post_id], revisions=True)), None)
         done["post"] = post_id
     return done

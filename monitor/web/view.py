@@ -209,6 +209,12 @@ class View:
             return self.may("not_addressed") and self.may("void") and rules.allowed("void", row.status)
         return self.may("not_addressed") and row.state in ("triage", "elsewhere")
 
+    def can_correct(self, row: FeedRow) -> bool:
+        """Whether topic, kind, urgency and place can still be said."""
+        if row.status is not None:
+            return self.may("correct") and rules.allowed("correct", row.status)
+        return self.may("correct") and row.state in ("triage", "elsewhere")
+
     # --- gaps
 
     def gaps(self, rows: Sequence[FeedRow], holes: Sequence[Hole]) -> dict[int, list[Hole]]:
@@ -234,6 +240,8 @@ def facet(rule: str) -> str:
         return "topic"
     if head in ("place", "location", "where"):
         return "place"
+    if head == "proposed":
+        return "person"
     return "addressee"
 
 

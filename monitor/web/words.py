@@ -34,8 +34,9 @@ ROLE = {
 }
 DONE = {
     "take": N_("taken into the register"), "not_addressed": N_("set aside as not addressed"),
-    "other_akimat": N_("given to another akimat"),
+    "other_akimat": N_("given to another akimat"), "correct": N_("corrected"),
 }
+URGENCY = {"urgent": N_("urgent"), "normal": N_("not urgent")}
 FILTER_STATE = {
     "waiting": N_("needing a decision"), "new": N_("waiting for acceptance"), "hand": N_("being worked on"),
     "late": N_("overdue"), "done": N_("done"), "dismissed": N_("set aside by people"),
@@ -50,6 +51,7 @@ ENTRY = {
     "readdress": N_("given to another akimat of the office"), "redirect": N_("redirected to another office"),
     "attach": N_("the same text attached"), "revise": N_("the post was edited or deleted"),
     "propose_redirect": N_("an edit names another akimat"), "void": N_("made void"), "restore": N_("restored"),
+    "correct": N_("corrected"),
 }
 CHOSEN = {
     "named": N_("named by the rule"), "deputy": N_("stands in for an absent colleague"),
@@ -76,7 +78,10 @@ REASON = {
     "kind": N_("a word of this kind of message"), "urgent": N_("a sign of danger"), "place": N_("the place"),
     "self": N_("speaks of one's own life"), "asks_peers": N_("asks other readers"), "official": N_("sounds like an office's answer"),
     "re": N_("a reply to an official account"), "own_account": N_("the account of an akimat itself"),
+    "topic_learned": N_("learnt from this office's history"), "topic_listed": N_("the word lists would say another topic"),
+    "proposed_executor": N_("who answered such messages before"), "proposed_department": N_("which department answered such messages before"),
 }
+TARGET = {"topic": N_("the topic"), "executor": N_("the executor"), "department": N_("the department")}
 RULE = {
     "first_reaction": N_("to the first answer"), "first_reaction_urgent": N_("to the first answer, urgent"),
     "final": N_("to the final answer"),

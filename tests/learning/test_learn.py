@@ -191,12 +191,12 @@ def test_why_names_the_words_that_spoke_for_the_label(tmp_path: Path) -> None:
 
 
 def test_a_model_comes_into_force_only_if_it_wins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = posts()
+    rows = [{**row, "subject": row["topic"]} for row in posts()]
     sample, rest = rows[::4], [row for i, row in enumerate(rows) if i % 4]
     apart, models = write(tmp_path / "sample.jsonl", sample), tmp_path / "models"
-    weak = learnt(tmp_path, rest[:120], "topic", "--apart", str(apart), name="weak.model")
-    strong = learnt(tmp_path, rows, "topic", "--apart", str(apart), name="strong.model")     # the sample is left out of `rows`
-    cheat = learnt(tmp_path, rows, "topic", name="cheat.model")
+    weak = learnt(tmp_path, rest[:120], "subject", "--apart", str(apart), name="weak.model")
+    strong = learnt(tmp_path, rows, "subject", "--apart", str(apart), name="strong.model")     # the sample is left out of `rows`
+    cheat = learnt(tmp_path, rows, "subject", name="cheat.model")
 
     def adopt(model: Path) -> int:
         return main(["learn", "adopt", str(model), "--models", str(models), "--sample", str(apart)])
@@ -204,12 +204,12 @@ def test_a_model_comes_into_force_only_if_it_wins(tmp_path: Path, capsys: pytest
     assert [adopt(weak), adopt(strong)] == [0, 0]
     assert adopt(cheat) == 2
     assert "may have learnt" in capsys.readouterr().err
-    kept = json.loads((models / "in-force.json").read_text())["topic"]
+    kept = json.loads((models / "in-force.json").read_text())["subject"]
     assert len(kept) == 2
     assert all((models / f"{name}.model").is_file() for name in kept)
     assert adopt(weak) == 1
     assert "does not win" in capsys.readouterr().out
-    assert json.loads((models / "in-force.json").read_text())["topic"] == kept
+    assert json.loads((models / "in-force.json").read_text())["subject"] == kept
     assert main(["learn", "compare", str(weak), str(strong), str(apart)]) == 0
     table = capsys.readouterr().out
     assert "\nkk " in table

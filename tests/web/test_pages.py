@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 from web_scene import MORNING, NOW, PAVLODAR, SEMEY, a_post, a_verdict, one, put_sources, take_in
 
+from monitor import drifts
 from monitor.core.post import Author
 from ticketing.tables import ticket
 
@@ -265,3 +266,19 @@ async def test_a_ticket_of_somebody_elses_akimat_inside_the_office_stays_visible
     with db.begin() as c:
         c.execute(update(ticket).where(ticket.c.seq == 1).values(akimat=SEMEY))
     assert morning[0] not in rows_in(await (await browse("viewer")).page("/")), "readdressed to another unit: not ours"
+
+
+async def test_a_channel_that_changed_is_told_to_operators_and_measured(browse, morning, db, anonymous):
+    channels = (drifts.Channel("vk-ertis", "detection", "", 120, 0.41, 0.0, True),
+                drifts.Channel("telegram", "executor", "cafe", 90, 0.05, 0.14, True), drifts.Channel("rss", "topic", "cafe", 90, 0.05, 0.0, False))
+    operator = await browse("operator")
+    assert "Каналы, которые изменились" not in await operator.page("/sources")
+    with db.begin() as c:
+        drifts.keep_look(c, drifts.Look(NOW, channels))
+    page = words(await operator.page("/sources"))
+    assert "vk-ertis : люди пишут о другом" in page or "vk-ertis: люди пишут о другом" in page
+    assert "исполнитель" in page and "14 %" in page.replace("\u00a0", " ")
+    answer = await anonymous.get("/metrics", headers={"Authorization": "Bearer watch-me"})
+    text = await answer.text()
+    assert 'qulaq_channel_drifted{channel="vk-ertis",by="detection"} 1' in text
+    assert 'qulaq_channel_drift{channel="rss",by="topic"} 0.05' in text

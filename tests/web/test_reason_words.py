@@ -9,7 +9,8 @@ from config.knowledge import DEFAULT
 from config.languages import language
 from monitor.web import words
 
-RULES = ("addressee", "re", "abroad", "other_body_first", "to_person", "own_account", "place", "topic", "kind", "urgent")
+RULES = ("addressee", "re", "abroad", "other_body_first", "to_person", "own_account", "place", "topic", "kind", "urgent",
+         "topic_learned", "topic_listed", "proposed_executor", "proposed_department")
 
 
 @pytest.mark.parametrize("code", ["kk", "ru"])

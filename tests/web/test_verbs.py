@@ -167,3 +167,27 @@ async def test_a_number_that_was_redirected_away_stays_in_the_list(browse, morni
     assert [t["post"] for t in items if t["number"].endswith("000005")] == [None] and len(items) == 7
     theirs = await (await browse("semey")).page("/tickets/101-2026-1")
     assert "Прежний номер ӘЖ-551-2026-000005" in words(theirs)
+
+
+async def test_what_a_post_is_about_is_corrected_and_undone(browse, morning, db):
+    press = await browse("press")
+    page = await press.page(f"/posts/{morning[5]}")
+    assert f'formaction="/api/v1/posts/{morning[5]}/correct"' in page and "Срочность" in page
+    done = await press.post(f"/api/v1/posts/{morning[5]}/correct", topic="heat", urgency="urgent", place="Естай, 9 <b>")
+    assert done["undo"] and "исправлено" in words(done["html"]) and "Естай, 9 &lt;b&gt;" in done["html"]
+    shown = await press.json(f"/api/v1/posts/{morning[5]}")
+    assert shown["corrected"] == {"topic": "heat", "kind": None, "urgency": "urgent", "place": "Естай, 9 <b>"}
+    assert morning[5] in rows_in(await press.page("/?topic=heat"))
+    number = (await press.post(f"/api/v1/posts/{morning[5]}/take"))["number"]
+    control = await browse("control")
+    await control.post(f"/api/v1/tickets/{quote(number)}/correct", topic="water")
+    card = await control.json(f"/api/v1/tickets/{quote(number)}")
+    assert (card["topic"], card["urgency"], card["location_text"]) == ("water", "urgent", "Естай, 9 <b>")
+    assert "исправлено: водоснабжение" in words(await control.page(f"/tickets/{quote(number)}")).lower()
+    with db.reading() as c:
+        assert not verify(c).broken
+    assert "кода здесь нет" in (await press.post(f"/api/v1/posts/{morning[5]}/correct", 409, topic="nosuch"))["error"]
+    viewer = await browse("viewer")
+    await viewer.post(f"/api/v1/posts/{morning[5]}/correct", 403, topic="water")
+    await control.post(f"/api/v1/posts/{morning[5]}/undo")
+    assert (await control.json(f"/api/v1/tickets/{quote(number)}"))["topic"] == "heat"

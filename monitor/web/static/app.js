@@ -311,12 +311,14 @@
     const input = field && find("input, select", field);
     const akimat = input ? input.value.trim() : "";
     if (button.dataset.verb === "other_akimat" && !akimat) { input.focus(); return; }
+    const about = button.closest("[data-about]");
+    const order = about ? Object.fromEntries(all("[data-name]", about).map((f) => [f.dataset.name, f.value])) : akimat ? { akimat } : {};
     button.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(button.getAttribute("formaction"), {
         method: "POST", credentials: "same-origin",
         headers: { "Accept": "application/json", "Content-Type": "application/json", "X-CSRF-Token": body.dataset.csrf },
-        body: JSON.stringify(akimat ? { akimat } : {}),
+        body: JSON.stringify(order),
       });
       const data = await answer.json();
       if (!answer.ok) {
