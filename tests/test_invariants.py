@@ -26,7 +26,8 @@ from monitor.jobs import tidy
 from monitor.pipeline import Pipeline
 from monitor.store.engine import Database
 from monitor.store.posts import store_posts
-from monitor.store.tables import keep, post, surge, verdict
+from monitor.store.surge_tables import surge
+from monitor.store.tables import keep, post, verdict
 from monitor.surges import SurgeWatch
 from ticketing.desk import desk
 from ticketing.service import Service
