@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from monitor.core.verdict import Span
 from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
 from ticketing import ticket as rules
-from ticketing.notify.message import WAITING, Facts, Item, Letter, Person
+from ticketing.notify.message import WAITING, Facts, Item, Letter, Notice, Person
 from ticketing.store import entries_of
 from ticketing.tables import absence, account, delivery, office, staff_message, ticket, ticket_post
 
@@ -205,22 +206,36 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
             continue
         rows = c.execute(
             select(delivery.c.id, delivery.c.about, delivery.c.kind, delivery.c.attempts, ticket.c.id.label("ticket"),
+                   (ticket.c.id.is_(None) & delivery.c.body.is_not(None)).label("notice"),
                    ticket.c.urgency, ticket.c.due_first, ticket.c.status)
             .outerjoin(ticket, ticket.c.number == delivery.c.about)
             .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
-        lost = tuple(r.id for r in rows if r.ticket is None)
+        lost = tuple(r.id for r in rows if r.ticket is None and not r.notice)
         if lost:
             return Due((), tuple(unreachable), lost)
         if address in calm and not any(r.urgency == "urgent" for r in rows):
             calmed = True
             continue
-        found.append(_letter(c, reader, address, rows, cards_at_once, digest_over, digest_shows))
+        cards, notices = [r for r in rows if not r.notice], [r for r in rows if r.notice]
+        if notices and (not cards or notices[0].id < cards[0].id and not any(r.urgency == "urgent" for r in cards)):
+            found.append(_notice(c, reader, address, notices))
+        else:
+            found.append(_letter(c, reader, address, cards, cards_at_once, digest_over, digest_shows))
         if len(found) == letters:
             break
     if found:
         return Due(tuple(found), tuple(unreachable))
     following = c.execute(select(func.min(delivery.c.next_try_at)).where(queued, delivery.c.next_try_at > now)).scalar_one()
     return Due((), tuple(unreachable), (), blocked, calmed, following)
+
+
+def _notice(c: Connection, reader: Row[Any], address: int, rows: Sequence[Any]) -> Letter:
+    """The notice that waits longest; told to the same person by two ways it is said once."""
+    same = [r for r in rows if (r.about, r.kind) == (rows[0].about, rows[0].kind)]
+    body = c.execute(select(delivery.c.body).where(delivery.c.id == rows[0].id)).scalar_one()
+    picture = b64decode(body["png"]) if body.get("png") else None
+    return Letter(person_of(reader), address, tuple(r.id for r in same), max(r.attempts for r in same), (),
+                  notice=Notice(body["html"], picture))
 
 
 def _letter(c: Connection, reader: Row[Any], address: int, rows: Sequence[Any], at_once: int, over: int,
@@ -256,7 +271,7 @@ def mark_sent(c: Connection, letter: Letter, handle: Mapping[str, Any], now: dat
     for some in _each(letter.deliveries):
         c.execute(update(delivery).where(some).values(
             state="sent", sent_at=now, handle=dict(handle), reason=None, attempts=delivery.c.attempts + 1))
-    if not letter.digest and "message" in handle:
+    if letter.items and not letter.digest and "message" in handle:
         remember(c, int(handle["chat"]), int(handle["message"]), [i.facts.number for i in letter.items], letter.person.id)
 
 
