@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import structlog
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -248,7 +248,8 @@ def caption(row: Row[Any], kind: str, joined: int, policy: Policy, code: str) ->
     text = "\n".join(line for line in lines if line)[:LONGEST]
     if policy.public_url:
         address = f"{policy.public_url.rstrip('/')}/surges/{quote(row.id, safe='')}"
-        text += f'\n<a href="{html.escape(address)}">{_escaped(_("See the evidence and decide"))}</a>'
+        see = _escaped(_("See the evidence and decide"))
+        text += f'\n<a href="{html.escape(address)}">{see}</a>'
     return text
 
 

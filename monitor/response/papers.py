@@ -63,7 +63,7 @@ def dossier(code: str, facts: Facts, ask: Ask) -> str:
               _("Please consider the demand and tell the residents what was decided."),
               _("3. Basis"), f"{ask.basis} ({ask.mark})."]
     needs = [_("Votes needed: %s.") % ask.votes] if ask.votes else []
-    needs += [_("Term: %s.") % ask.term] if ask.term else []
+    needs += [_("Term for the answer: %s.") % ask.term] if ask.term else []
     needs += [ask.conditions] if ask.conditions else []
     needs += [ask.url] if ask.url else []
     if needs:

@@ -217,7 +217,7 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[int], 
             calmed = True
             continue
         cards, notices = [r for r in rows if not r.notice], [r for r in rows if r.notice]
-        if notices and (not cards or notices[0].id < cards[0].id and not any(r.urgency == "urgent" for r in cards)):
+        if notices and (not cards or (notices[0].id < cards[0].id and not any(r.urgency == "urgent" for r in cards))):
             found.append(_notice(c, reader, address, notices))
         else:
             found.append(_letter(c, reader, address, cards, cards_at_once, digest_over, digest_shows))
