@@ -11,14 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
 
 from monitor.commands import Unusable, add_database, open_database, print_json
 from monitor.core.post import clean_text
+from monitor.response import journal
 from monitor.store.schema import expect_register
 from ticketing.register import verify
 from ticketing.store import entries_of, ticket_by_number
 from ticketing.tables import entry, head
+
+
+DECISIONS = "decisions"
+"""What stands for an office where the journal of decisions on surges is broken: it is a chain of its own."""
+
+
+def has_journal(c: Connection) -> bool:
+    """Whether the database is of a form that has the journal: `verify` makes no tables."""
+    return inspect(c).has_table("decision_head")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,17 +67,22 @@ def run(args: argparse.Namespace) -> int:
 def _verify(c: Connection, args: argparse.Namespace) -> int:
     proof = verify(c)
     broken = [{"office": b.office, "seq": b.seq, "what": b.what} for b in proof.broken]
+    decisions = journal.count(c) if has_journal(c) else 0
+    broken += [{"office": DECISIONS, "seq": b.id, "what": b.what} for b in (journal.verify(c) if has_journal(c) else ())]
     if args.head:
         broken += _against(c, args.head)
     if args.json:
         print_json({"ok": not broken, "offices": proof.offices, "entries": proof.entries, "tickets": proof.tickets,
-                    "broken": broken})
+                    "decisions": decisions, "broken": broken})
     elif broken:
         first = broken[0]
-        where = f"office {first['office']}" + (f", entry {first['seq']}" if first["seq"] is not None else "")
+        kind = "journal of decisions" if first["office"] == DECISIONS else f"office {first['office']}"
+        where = kind + (f", entry {first['seq']}" if first["seq"] is not None else "")
         print(f"BROKEN: {where}: {first['what']}" + (f" (and {len(broken) - 1} more)" if broken[1:] else ""))  # noqa: T201
     else:
         print(f"The register holds: {proof.tickets} tickets, {proof.entries} entries, {proof.offices} offices.")  # noqa: T201
+        if decisions:
+            print(f"The journal of decisions holds: {decisions} entries.")  # noqa: T201
     return 1 if broken else 0
 
 

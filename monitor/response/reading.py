@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from config.languages import N_
 from monitor.core.verdict import Span
 from monitor.response import journal, verbs
 from monitor.store import surges
@@ -23,6 +24,8 @@ from ticketing.feed import Hole
 from ticketing.notify.mask import masked, plain, shortened
 from ticketing.tables import account, delivery, ticket_post
 
+LINK = N_("[link]")
+_LINK = re.compile(r"(?:https?://|www\.|t\.me/)\S+", re.I)
 _HANDLE = re.compile(r"(?<![\w.])@[\w.]{2,}")
 
 
@@ -117,7 +120,7 @@ def alerts(c: Connection, root: str) -> list[Alert]:
 
 
 def words(sample: Sample, translate: Callable[[str], str], length: int = 600) -> str:
-    """A sample as it may be shown: personal data and names of accounts hidden."""
+    """A sample as it may be shown: personal data, links and names of accounts hidden."""
     spans = [Span(kind, start, end) for kind, start, end in sample.pii]  # type: ignore[arg-type]
-    text = _HANDLE.sub("@…", masked(sample.text, spans, "masked"))
+    text = _HANDLE.sub("@…", _LINK.sub(translate(LINK), masked(sample.text, spans, "masked")))
     return shortened(plain(text, translate), length, 8)

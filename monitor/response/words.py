@@ -15,7 +15,7 @@ KIND = {
 FAMILY = {
     "wording": N_("Wording"), "synchrony": N_("Timing"), "marker": N_("Shared mark"), "companions": N_("Same company"),
     "newcomers": N_("New voices"), "networks": N_("Networks"), "concentration": N_("Posts per author"),
-    "volume": N_("Volume"), "account": N_("Age of accounts"), "padding": N_("Padded wording"), "image": N_("Images"),
+    "age": N_("Age of accounts"), "padding": N_("Words exchanged in place"), "image": N_("Images"),
 }
 SIGNAL = {
     "copies": N_("authors of nearly the same text"), "copied_share": N_("authors who repeat each other"),
@@ -23,7 +23,9 @@ SIGNAL = {
     "companions": N_("authors together in one earlier group"), "repeaters": N_("authors who copied before"),
     "newcomers": N_("authors not heard here before"), "networks": N_("networks with the same text"),
     "tag": N_("authors with one hashtag"), "link": N_("authors with one link"), "phone": N_("authors with one phone number"),
-    "concentration": N_("posts per author"), "volume": N_("authors on this subject"), "image": N_("authors with one image"),
+    "concentration": N_("posts per author"), "image": N_("authors with one image"),
+    "template": N_("authors of one text with words exchanged"), "padding": N_("texts with words exchanged in place"),
+    "phrase": N_("authors of the same few words"), "young_accounts": N_("accounts younger than a month"),
 }
 COUNTER = {
     "subject": N_("the stream is full of the same subject in other words"),
@@ -33,8 +35,8 @@ COUNTER = {
     "known_voices": N_("most authors have long been writing here in words of their own"),
     "usual_copies": N_("similar texts are usual in this stream"),
     "unknown_authors": N_("the network does not say who wrote"), "few_authors": N_("too few authors to judge"),
-    "talk": N_("people talk back and forth"), "photos": N_("people show photos of their own"),
-    "outage": N_("an outage is known"), "place_detail": N_("people name places of their own"),
+    "talk": N_("people talk back and forth"), "nameless": N_("a name stands for a post here, so authors cannot be counted"),
+    "place_request": N_("the text asks for something at a place that it names"),
 }
 DECISION = {
     "confirm": N_("confirmed"), "dismiss": N_("dismissed"), "watch": N_("being watched"), "note": N_("note"),

@@ -6,6 +6,7 @@ surges that rest on mostly the same posts (a text, its hashtag and its link) are
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -237,6 +238,12 @@ class Sample:
 
 SAMPLES = 5
 READ_POSTS = 400
+_WORD = re.compile(r"\w+")
+
+
+def _alike(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Whether two wordings are told as one: four of five words are the same."""
+    return a == b or len(a & b) >= 0.8 * len(a | b)
 
 
 def samples(c: Connection, root: str, limit: int = SAMPLES) -> tuple[list[Sample], int]:
@@ -246,14 +253,19 @@ def samples(c: Connection, root: str, limit: int = SAMPLES) -> tuple[list[Sample
                verdict.c.language, verdict.c.detail)
         .outerjoin(verdict, verdict.c.post_id == post.c.id)
         .where(post.c.id.in_(posts_beneath(c, root))).order_by(post.c.published_at, post.c.id).limit(READ_POSTS)).all()
-    groups: dict[str, list[Any]] = {}
+    groups: list[tuple[frozenset[str], list[Any]]] = []
     gone = 0
     for row in found:
         if row.expired_at is not None:
             gone += 1
+            continue
+        words = frozenset(_WORD.findall(row.text.casefold()))
+        like = next((group for those, group in groups if _alike(words, those)), None)
+        if like is None:
+            groups.append((words, [row]))
         else:
-            groups.setdefault(" ".join(row.text.casefold().split()), []).append(row)
-    chosen = sorted(groups.values(), key=lambda g: (-len(g), g[0].published_at))[:limit]
+            like.append(row)
+    chosen = sorted((group for _, group in groups), key=lambda g: (-len(g), g[0].published_at))[:limit]
     return [Sample(g[0].text, tuple((s[0], s[1], s[2]) for s in (g[0].detail or {}).get("pii", ())), g[0].language or "",
                    g[0].network, g[0].published_at, len(g)) for g in chosen], gone
 
@@ -291,7 +303,7 @@ BARS = 36
 def series(c: Connection, row: Row[Any]) -> Series:
     """Posts of the akimat and topic of a surge from well before it to a little after, with the same hours of the days before."""
     span = max(row.window_end - row.window_start, timedelta(minutes=30))
-    step = next((s for s in map(lambda m: timedelta(minutes=m), (5, 10, 15, 30, 60, 180, 360, 720))
+    step = next((s for s in (timedelta(minutes=m) for m in (5, 10, 15, 30, 60, 180, 360, 720))
                  if span * 3 <= s * BARS), timedelta(days=1))
     first = _floor(row.window_end, step) - step * (BARS - 2)
     end = first + step * BARS

@@ -13,7 +13,7 @@ from babel.numbers import format_decimal
 
 from monitor.response import reading, words
 from monitor.response.rights import may
-from monitor.store.surges import Sample, Series, ticks
+from monitor.store.surges import SEVERITY, Sample, Series, ticks
 from monitor.web import moments
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 210, 34, 6, 10, 24
@@ -99,10 +99,16 @@ class SurgeView:
         """Families, the one that stands out most first; each with its signals beside what chance or habit would give."""
         families: dict[str, list[tuple[str, str, str, str, bool]]] = {}
         for signal in sorted(row.detail.get("signals", ()), key=lambda s: s["p"]):
+            if signal["kind"] == "volume":      # many people are no sign of one hand
+                continue
             families.setdefault(signal.get("family") or signal["kind"], []).append((
                 self.word("SIGNAL", signal["kind"]), self.number(signal["value"]), self.number(signal["expected"]),
                 self.p(signal["p"]), signal["p"] <= 0.01))
         return [Evidence(self.word("FAMILY", name), tuple(signals)) for name, signals in families.items()]
+
+    def volume_p(self, row: Any) -> str:
+        """The chance of so many authors at a usual time; "" where volume was not what it is about."""
+        return next((self.p(s["p"]) for s in row.detail.get("signals", ()) if s["kind"] == "volume"), "")
 
     def against(self, row: Any) -> list[tuple[str, str]]:
         """What speaks against coordination: (words, strength or "")."""
@@ -150,22 +156,24 @@ class SurgeView:
                 title = self._("%(at)s: posts %(posts)d, of this surge %(own)d") % {"at": at, "posts": b.posts, "own": b.own}
                 bars.append(Bar(round(x + slot * 0.12, 1), round(slot * 0.76, 1), y(b.posts), round(floor - y(b.posts), 1),
                                 y(b.own), round(floor - y(b.own), 1), title))
-        labels = [(round(LEFT + slot * i, 1), self._tick(series, series.buckets[i].at))
-                  for i in range(0, len(series.buckets) - 3, 9)]
+        labels, day = [], ""
+        for i in range(0, len(series.buckets) - 3, 9):
+            begin = series.buckets[i].at
+            today, clock = moments.day(begin, self.language, self.now), "" if series.step.days else moments.clock(begin)
+            labels.append((round(LEFT + slot * i, 1), f"{today} {clock}".strip() if today != day or not clock else clock))
+            day = today
         return Chart(tuple(bars), " ".join(usual), tuple((y(v), str(v)) for v in values), tuple(labels), tuple(deaf), floor)
-
-    def _tick(self, series: Series, at: datetime) -> str:
-        day = moments.day(at, self.language, self.now)
-        if series.step.days:
-            return day
-        return moments.clock(at) if moments.days_apart(at, self.now) == 0 else f"{day} {moments.clock(at)}"
 
     # --- how it grew
 
-    def grown(self, history: Sequence[Any]) -> list[Any]:
-        """The verdicts that say something new: another word, or more authors than ever; the last ones of many."""
-        kept: list[Any] = []
+    def grown(self, history: Sequence[Any]) -> list[tuple[datetime, str, int]]:
+        """(when, verdict, authors) wherever the surge as a whole came to say something else, or had more authors than ever."""
+        last: dict[str, Any] = {}
+        kept: list[tuple[datetime, str, int]] = []
         for row in history:
-            if not kept or row.verdict != kept[-1].verdict or row.authors > max(r.authors for r in kept):
-                kept.append(row)
+            last[row.surge] = row
+            verdict = max((r.verdict for r in last.values()), key=SEVERITY.index)
+            authors = max(r.authors for r in last.values())
+            if not kept or kept[-1][1] != verdict or authors > max(n for _, _, n in kept):
+                kept.append((row.detected_at, verdict, authors))
         return kept[:2] + kept[-8:] if len(kept) > 10 else kept
