@@ -43,7 +43,7 @@ from config.reminders import Email, Quiet, Reminders, Webhook
 from config.secrets import Secrets, written_out
 from config.workdays import load_workdays
 
-__all__ = ["ConfigErrors", "Office", "Problem", "Register", "Retention", "Routing", "Settings", "Source", "Telegram", "Terms",
+__all__ = ["Alerts", "ConfigErrors", "Office", "Problem", "Register", "Retention", "Routing", "Settings", "Source", "Telegram", "Terms",
            "Unreadable", "Web", "default_settings", "load"]
 
 NUMBER_FORMAT = "ӘЖ-{office}-{year}-{seq:06}"
@@ -344,6 +344,21 @@ class Register(BaseModel):
         return value
 
 
+class Alerts(BaseModel):
+    """Who is told of surges, and when. Alerts go by Telegram to the press service and the duty officer of the office."""
+
+    model_config = _BASE
+    verdicts: tuple[Literal["organic", "organised", "inconclusive", "coordinated"], ...] = Field(
+        default=("organic", "organised", "coordinated"), description="Verdicts that are told; an empty list: none.")
+    every: Every = Field(
+        default=3600.0, description="At most one alert for an akimat and topic in this time; what comes meanwhile is joined.")
+    quiet: str = Field(
+        default="22:00-07:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="Hours in which nobody is told (Asia/Almaty); what comes meanwhile is told when they are over. Empty: none.")
+    escalate_after: Every = Field(
+        default=7200.0, description="If nobody has decided on a flag for so long after its alert, the head is told.")
+
+
 class Settings(BaseModel):
     """Qulaq's config."""
 
@@ -365,6 +380,7 @@ class Settings(BaseModel):
     models: Path | None = Field(default=None, description="Folder of models that `qulaq learn adopt` wrote; absent: detection alone.")
     retention: Retention = Field(default_factory=Retention, description="How long what is nobody's matter stays.")
     proof: Register = Field(default_factory=Register, alias="register", description="How the register is published.")
+    alerts: Alerts = Field(default_factory=Alerts, description="Who is told of surges, and when.")
     offices: tuple[Office, ...] = Field(
         default=(), description="Akimats that register here; none: every addressee for itself.")
     routing: tuple[Routing, ...] = Field(default=(), description="Topic and akimat to department and person.")

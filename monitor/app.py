@@ -35,6 +35,8 @@ from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
 from monitor.publish import daily
+from monitor.response.alerts import Policy as AlertPolicy
+from monitor.response.alerts import Telling
 from monitor.setting import WRONG, Setting, models, now, options_of
 from monitor.store.authors import rotate_after
 from monitor.store.engine import Database
@@ -133,6 +135,7 @@ class App:
                 if channel is not None:
                     staff = StaffBot(service, channel.wording)
                     bot = SpeakingBot(self.db, staff, channel)
+                    group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
@@ -150,7 +153,8 @@ class App:
         at = self.settings.web
         token = at.metrics_token.get_secret_value() if at.metrics_token else None
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
-        runner = web.AppRunner(build(self.db, live, service, options, now), access_log=None, shutdown_timeout=2.0)
+        pages = build(self.db, live, service, options, now, lambda: self.setting.channels)
+        runner = web.AppRunner(pages, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.callback(live.close)      # streams first: they would keep the server waiting
@@ -200,6 +204,11 @@ class App:
             own = self.settings.office(code)
             return default if own is None else own.reminders
         return Reminding(rules_of, lambda code: service.desk.rules_of(code).calendar)
+
+    def _alerts(self, address: str) -> AlertPolicy:
+        """Who is told of surges and how, as it is settled now."""
+        names = KnownNames(self.setting.knowledge.registry, self.setting.knowledge.topics)
+        return AlertPolicy(self.settings.alerts, names, address, self.setting.desk.office_of)
 
     def _wording(self, address: str) -> Wording:
         """Names, and how much of a post each office lets out of the country, as they are settled now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 from pydantic import BaseModel
 
+from config.channels import Channels, bundled, load_channels
 from config.document import ConfigErrors, Document, Unreadable
 from config.document import read as read_document
 from config.knowledge import KnowledgeError, load_knowledge
@@ -52,6 +53,7 @@ class Setting:
     """What the offices have settled, their calendars read."""
     rules: Rules | None = None
     """Of surges; read only where they are watched, so that the line from post to ticket never waits for them."""
+    channels: Channels = field(default_factory=bundled)
     learned: Learned | None = None
     """The office's adopted models, where the config names their folder."""
 
@@ -97,9 +99,10 @@ def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Sett
     folder = knowledge_folder(document)
     knowledge = load_knowledge(folder)
     rules = load_rules(folder and folder / "surges.yaml") if surges else None
+    channels = load_channels(folder / "channels.yaml") if surges and folder else bundled()
     settings = checked(document, knowledge, insist=insist)
     return Setting(settings, knowledge, desk(settings, knowledge, folder / "holidays.yaml" if folder else BUNDLED), rules,
-                   learned(settings, knowledge))
+                   channels, learned(settings, knowledge))
 
 
 def learned(settings: Settings, knowledge: Knowledge) -> Learned | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-import ticketing.tables  # noqa: F401 - registers its tables in the metadata
+import monitor.store.surge_tables  # noqa: F401 - registers its tables in the metadata
+import ticketing.tables  # noqa: F401 - the same
 from monitor.store.engine import Database
 from monitor.store.tables import metadata
 

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import random
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,11 +16,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import delete, insert, inspect, select
+from sqlalchemy import Connection, Text, delete, insert, inspect, select, true, type_coerce
 
 from bench.posts import rows
 from config.knowledge import load_knowledge
-from config.settings import Retention
+from config.settings import Alerts, Retention
 from config.surges import load_rules
 from monitor.core.judge import Judge
 from monitor.core.post import Post
@@ -25,13 +28,18 @@ from monitor.core.row import as_post, parse_row
 from monitor.core.verdict import Verdict
 from monitor.jobs import tidy
 from monitor.pipeline import Pipeline
+from monitor.response import alerts, journal, verbs
+from monitor.store.columns import Json
 from monitor.store.engine import Database
 from monitor.store.posts import store_posts
-from monitor.store.tables import keep, post, surge, verdict
+from monitor.store.surge_tables import decision, surge, surge_alert
+from monitor.store.tables import keep, post, verdict
+from monitor.surge.observe import Observation, Observer, SurgeVerdict
 from monitor.surges import SurgeWatch
 from ticketing.desk import desk
+from ticketing.notify.names import KnownNames
 from ticketing.service import Service
-from ticketing.tables import delivery, entry, ticket
+from ticketing.tables import delivery, entry, head, sealed, ticket
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
@@ -43,8 +51,27 @@ def test_import_rules_hold() -> None:
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+class Random(Observer):
+    """Says anything at all of every post, and is sure of it."""
+
+    dice = random.Random(7)
+
+    def observe(self, post: Observation) -> list[SurgeVerdict]:
+        at, dice = NOW, self.dice
+        return [SurgeVerdict(f"s-{dice.randrange(9)}", "copies", dice.choice(("organic", "organised", "coordinated")),
+                             dice.random(), at, at, at, dice.randrange(500), 5, (post.id,), (), (), (),
+                             akimat=dice.choice((None, "551000000")), topic="roads")]
+
+
+class Crashing(Observer):
+    """Fails on every post."""
+
+    def observe(self, post: Observation) -> list[SurgeVerdict]:
+        raise RuntimeError("a fault of the detector")
+
+
 def line(url: str, watched: str) -> list[object]:
-    """The whole register after the same posts, with the surge watch off, on, or writing nonsense between the batches."""
+    """The whole register after the same posts, with the surge watch off, on, random, crashed, or nonsense in its tables."""
     db = Database(url)
     from monitor.store.tables import metadata
     metadata.drop_all(db.engine)
@@ -52,7 +79,7 @@ def line(url: str, watched: str) -> list[object]:
     salts = count()
     knowledge = load_knowledge()
     pipeline = Pipeline(Judge(knowledge), Service(desk(None, knowledge), lambda: next(salts).to_bytes(16, "big")), lambda: NOW)
-    watch = SurgeWatch(load_rules(), lambda: NOW)
+    watch = SurgeWatch(load_rules(), lambda: NOW, {"random": Random, "crashed": Crashing}.get(watched, Observer))
     posts = [as_post(parse_row(msgspec.json.encode(r)), network="x") for r in rows(300, addressed=0.5)]
     with db.begin() as c:
         c.execute(insert(keep).values(name="author_key", value={"key": "00" * 32, "made_at": NOW.isoformat()}))
@@ -60,8 +87,13 @@ def line(url: str, watched: str) -> list[object]:
         with db.begin() as c:
             store_posts(c, posts[start:start + 50], NOW)
         pipeline.drain(db)
-        if watched == "on":
+        if watched in ("on", "random"):
             watch.drain(db)
+            with db.begin() as c:
+                decide_anything(c, start)
+        elif watched == "crashed":
+            with contextlib.suppress(TimeoutError):
+                asyncio.run(asyncio.wait_for(watch.run(db), 0.2))
         elif watched == "nonsense":
             with db.begin() as c:
                 c.execute(delete(surge))
@@ -69,16 +101,34 @@ def line(url: str, watched: str) -> list[object]:
                     id="s", akimat="551000000", topic="roads", verdict="coordinated", score=1.0, detected_at=NOW,
                     window_start=NOW, window_end=NOW, authors=999, detail={}))
     with db.reading() as c:
-        found = [c.execute(select(t).order_by(*t.primary_key.columns)).all() for t in (entry, ticket, delivery)]
+        about_cards = delivery.c.kind.not_like("alert:%")
+        found = [c.execute(select(*(type_coerce(x, Text) if isinstance(x.type, Json) else x for x in t.c))
+                           .where(about_cards if t is delivery else true()).order_by(*t.primary_key.columns)).all()
+                 for t in (entry, ticket, head, sealed, delivery)]
+        if watched == "random":
+            assert c.execute(select(decision.c.id)).all()
+            assert c.execute(select(surge_alert.c.id)).all()
+        assert not journal.verify(c)
     db.close()
     return found
 
 
+def decide_anything(c: Connection, start: int) -> None:
+    """People decide on whatever there is, and alerts are planned."""
+    for id_ in c.execute(select(surge.c.id).where(surge.c.part_of.is_(None)).limit(3)).scalars().all():
+        what = ("confirm", "dismiss", "watch")[start // 50 % 3]
+        verbs.decide(c, id_, what, "", verbs.Actor(1, "head", None), NOW, lambda: b"0" * 16)
+    names = KnownNames({}, {})
+    alerts.tell(c, alerts.Policy(Alerts(quiet=""), names, "", lambda code: code), NOW)
+
+
 def test_surges_change_no_number_deadline_or_assignee(tmp_path: Path) -> None:
-    """Invariant 3 by trial: register, tickets and deliveries are the same to the byte."""
+    """Invariant 3 by trial: register, tickets, heads, sealed texts and deliveries about cards are the same to the byte,
+    with the detector off, on, random, crashed, and with its tables full of nonsense; with people deciding and being told."""
     off = line(f"sqlite:///{tmp_path}/off.db", "off")
     assert len(off[1]) > 100
-    assert line(f"sqlite:///{tmp_path}/on.db", "on") == off
+    for watched in ("on", "random", "crashed"):
+        assert line(f"sqlite:///{tmp_path}/{watched}.db", watched) == off, watched
     assert line(f"sqlite:///{tmp_path}/nonsense.db", "nonsense") == off
 
 

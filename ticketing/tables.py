@@ -131,7 +131,7 @@ sealed = Table(
 delivery = Table(
     "delivery", metadata,
     Column("id", Id, primary_key=True),
-    Column("about", Text, nullable=False),                   # ticket number
+    Column("about", Text, nullable=False),                   # ticket number; of a notice, what its writer calls it
     Column("kind", Text, nullable=False),                    # new_ticket, proposal, ...
     Column("channel", Text, nullable=False),                 # telegram, email, webhook; reply:NETWORK to a citizen
     Column("recipient", Text, nullable=False),               # user:ID or duty:OFFICE, resolved when it is sent; post:ID
@@ -142,7 +142,7 @@ delivery = Table(
     Column("sent_at", Utc),
     Column("reason", Text),                                  # why it waits or died
     Column("handle", Json),                                  # what the channel gave back: {"chat": 1, "message": 2}, for edits
-    Column("body", Json),                                    # erasable
+    Column("body", Json),                                    # of a notice: {"html": {language: text}, "png": base64}; erasable
     UniqueConstraint("about", "kind", "channel", "recipient"),
     Index("ix_delivery_due", "state", "next_try_at"),
 )

@@ -5,7 +5,8 @@ import tempfile
 
 from alembic import command
 
-import ticketing.tables  # noqa: F401 - registers its tables
+import monitor.store.surge_tables  # noqa: F401 - registers its tables
+import ticketing.tables  # noqa: F401
 from monitor.store.engine import Database
 from monitor.store.schema import config
 from monitor.store.tables import metadata

@@ -32,7 +32,8 @@ from monitor.setting import Setting, now, read
 from monitor.store.engine import Database, UnusableDatabase
 from monitor.store.posts import store_posts
 from monitor.store.schema import upgrade
-from monitor.store.tables import surge, verdict
+from monitor.store.surge_tables import surge
+from monitor.store.tables import verdict
 from monitor.surges import SurgeWatch
 from ticketing import people
 from ticketing.service import Actor, Refused, Service
@@ -107,7 +108,7 @@ def _once(db: Database, as_json: bool) -> int:
     with db.reading() as c:
         summary = {"posts": _count(c, verdict), "addressed": _count(c, verdict, verdict.c.addressed),
                    "tickets": count_tickets(c), "triage": _count(c, verdict, verdict.c.state == "triage"),
-                   "surges": _count(c, surge)}
+                   "surges": _count(c, surge, surge.c.part_of.is_(None))}
     if as_json:
         print_json(summary)
     else:

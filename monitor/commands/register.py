@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect, select
 from config.settings import Settings
 from monitor.commands import Unusable, add_database, first_problem, open_database, print_json
 from monitor.core.post import clean_text
+from monitor.response import journal
 from monitor.setting import WRONG, read_settings
 from monitor.store.schema import expect_register
 from ticketing import heads
@@ -22,6 +23,15 @@ from ticketing.erasure import erasures_of
 from ticketing.register import Broken, verify
 from ticketing.store import entries_of, ticket_by_number
 from ticketing.tables import entry, published_head
+
+
+DECISIONS = "decisions"
+"""What stands for an office where the journal of decisions on surges is broken: it is a chain of its own."""
+
+
+def has_journal(c: Connection) -> bool:
+    """Whether the database is of a form that has the journal: `verify` makes no tables."""
+    return inspect(c).has_table("decision_head")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,17 +111,21 @@ def _verify(c: Connection, args: argparse.Namespace, settings: Settings | None) 
         found += heads.against(c, old)
         if (why := heads.trusted(old, keys)) is not None:
             found.append(Broken("", None, f"the head {args.head}: {why}"))
+    decisions = journal.count(c) if has_journal(c) else 0
+    found += [Broken(DECISIONS, b.id, b.what) for b in (journal.verify(c) if has_journal(c) else ())]
     broken = [{"office": b.office, "seq": b.seq, "what": b.what} for b in dict.fromkeys(found)]
     if args.json:
         print_json({"ok": not broken, "offices": proof.offices, "entries": proof.entries, "tickets": proof.tickets,
-                    "signed_by": old.signed_by if old is not None else None, "broken": broken})
+                    "decisions": decisions, "signed_by": old.signed_by if old is not None else None, "broken": broken})
     elif broken:
         first = broken[0]
-        where = (f"office {first['office']}" if first["office"] else "published heads") + (
-            f", entry {first['seq']}" if first["seq"] is not None else "")
+        kind = {DECISIONS: "journal of decisions", "": "published heads"}.get(str(first["office"]), f"office {first['office']}")
+        where = kind + (f", entry {first['seq']}" if first["seq"] is not None else "")
         print(f"BROKEN: {where}: {first['what']}" + (f" (and {len(broken) - 1} more)" if broken[1:] else ""))  # noqa: T201
     else:
         print(f"The register holds: {proof.tickets} tickets, {proof.entries} entries, {proof.offices} offices.")  # noqa: T201
+        if decisions:
+            print(f"The journal of decisions holds: {decisions} entries.")  # noqa: T201
         if old is not None and old.signed_by is not None and not keys:
             print(f"The head is signed with {old.signed_by}; name the key you trust with --key.")  # noqa: T201
     return 1 if broken else 0

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.surge_tables import surge as _surge  # noqa: F401 - registers the tables of surges
 from monitor.store.tables import metadata
 
 _LOCK = 5513377

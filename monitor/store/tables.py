@@ -157,37 +157,9 @@ event = Table(
     "event", metadata,
     Column("id", Id, primary_key=True),
     Column("at", Utc, nullable=False),
-    Column("kind", Text, nullable=False),                    # post, ticket, source
-    Column("ref", Text, nullable=False),                     # post.id, ticket.number, source.name
+    Column("kind", Text, nullable=False),                    # post, ticket, source, surge
+    Column("ref", Text, nullable=False),                     # post.id, ticket.number, source.name, surge.id
     sqlite_autoincrement=True,
-)
-
-# What the surge detector last said of each surge; read by people only, never by what numbers, dates or routes a ticket.
-surge = Table(
-    "surge", metadata,
-    Column("id", Text, primary_key=True),
-    Column("akimat", Text),
-    Column("topic", Text),
-    Column("verdict", Text, nullable=False),                 # organic, organised, inconclusive, coordinated
-    Column("score", Float, nullable=False),
-    Column("detected_at", Utc, nullable=False),
-    Column("window_start", Utc, nullable=False),
-    Column("window_end", Utc, nullable=False),
-    Column("authors", Integer, nullable=False),
-    Column("detail", Json, nullable=False),                  # signals, counter-evidence, explanations; no list of authors
-)
-
-# Decisions on surges: a journal of its own, chained like the register but apart from it.
-decision = Table(
-    "decision", metadata,
-    Column("id", Id, primary_key=True),
-    Column("surge", Text, nullable=False, index=True),
-    Column("at", Text, nullable=False),
-    Column("by", Integer, nullable=False),
-    Column("what", Text, nullable=False),                    # confirm, dismiss, watch, note
-    Column("note", Text, nullable=False, server_default=""),
-    Column("prev_hash", Text, nullable=False),
-    Column("hash", Text, nullable=False),
 )
 
 # Values the program keeps for itself: the key of the author hash and when it was made.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from config.channels import Channels, bundled
 from monitor.live import Live
 from monitor.store.engine import Database
-from monitor.web import api, entrance, guard, health, pages, stream, verbs
+from monitor.web import api, entrance, guard, health, pages, stream, surge_api, surge_pages, verbs
 from monitor.web.options import WebOptions
 from monitor.web.site import SITE, STATIC, Site
 
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["WebOptions", "build"]
 
-MOST_BYTES = 64 * 1024
-"""Of a request's body: the largest form of ours has a few hundred."""
+MOST_BYTES = 128 * 1024
+"""Of a request's body: the largest form of ours is a paper of a surge in two languages."""
 
 
 def build(db: Database, live: Live, service: Service, options: WebOptions,
-          clock: Callable[[], datetime]) -> web.Application:
-    """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes."""
+          clock: Callable[[], datetime], channels: Callable[[], Channels] = bundled) -> web.Application:
+    """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes, `channels` the table of
+    official channels in force."""
     app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
-    app[SITE] = Site(db, live, service, options, clock)
+    app[SITE] = Site(db, live, service, options, clock, channels)
     app.on_shutdown.append(_end_streams)
     app.add_routes([
         web.get("/", pages.show_feed),
@@ -35,6 +37,9 @@ def build(db: Database, live: Live, service: Service, options: WebOptions,
         web.get("/tickets", pages.show_tickets),
         web.get("/tickets/{number}", pages.show_ticket),
         web.get(r"/posts/{id:\d{1,18}}", pages.show_post),
+        web.get("/surges", surge_pages.show_surges),
+        web.get("/surges/{id}", surge_pages.show_surge),
+        web.get("/surges/{id}/papers/{paper}", surge_pages.show_paper),
         web.get("/sources", pages.show_sources),
         web.get("/wall", pages.show_wall),
         web.get("/language/{code}", pages.choose_language),
@@ -50,6 +55,9 @@ def build(db: Database, live: Live, service: Service, options: WebOptions,
         web.get("/api/v1/tickets", api.get_tickets),
         web.get("/api/v1/tickets/{number}", api.get_ticket),
         web.post("/api/v1/tickets/{number}/{verb}", verbs.do_to_ticket),
+        web.get("/api/v1/surges", surge_api.get_surges),
+        web.get("/api/v1/surges/{id}", surge_api.get_surge),
+        web.post("/api/v1/surges/{id}/{verb}", surge_api.do_to_surge),
         web.get("/api/v1/sources", api.get_sources),
         web.get("/api/v1/akimats", api.get_akimats),
         web.get("/api/v1/session", api.get_session),

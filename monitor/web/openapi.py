@@ -9,6 +9,8 @@ from ticketing.feed import LANGUAGES, PERIODS, STATES
 _S: dict[str, Any] = {"type": "string"}
 _N: dict[str, Any] = {"type": ["string", "null"]}
 _I: dict[str, Any] = {"type": "integer"}
+_F: dict[str, Any] = {"type": "number"}
+_FN: dict[str, Any] = {"type": ["number", "null"]}
 _T: dict[str, Any] = {"type": "string", "format": "date-time"}
 _TN: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 
@@ -33,6 +35,16 @@ _TICKET: dict[str, Any] = {
     "assigned_by": {"type": ["object", "null"]}, "received_at": _T, "registered_at": _T, "due_first": _T,
     "due_first_derivation": _STEPS, "due_final": _T, "due_final_derivation": _STEPS, "first_reaction_at": _TN,
     "closed_at": _TN, "proposal": {"type": ["object", "null"]},
+}
+
+_SURGE: dict[str, Any] = {
+    "id": _S, "serial": _I, "kind": _S, "akimat": _N, "topic": _N,
+    "verdict": {"enum": ["organic", "organised", "inconclusive", "coordinated"]}, "score": _F, "first_at": _TN,
+    "detected_at": _T, "window_start": _T, "window_end": _T, "authors": _I, "posts": _I, "observed": _FN, "expected": _FN,
+    "signals": _list(_object({"kind": _S, "family": _S, "value": _F, "expected": _F, "p": _F})),
+    "counter": _list(_object({"kind": _S, "value": _F, "strength": _F})), "explanation_kk": _S, "explanation_ru": _S,
+    "needs_decision": {"type": "boolean"}, "decision": _N, "decided_at": _TN, "decided_by": {"type": ["integer", "null"]},
+    "routed_to": _N, "outcome": _N, "published": {"type": "boolean"},
 }
 
 SCHEMAS: dict[str, Any] = {
@@ -63,9 +75,25 @@ SCHEMAS: dict[str, Any] = {
         "urgency": {**_N, "description": "of `correct`: urgent or normal"},
         "place": {**_N, "description": "of `correct`: the place in words; empty: there is none"}}},
     "Done": _object({"verb": _S, "undo": {"type": ["integer", "null"]}}, number=_S, post=_I, html=_S),
+    "Surge": _object(_SURGE),
+    "WholeSurge": _object({
+        **_SURGE, "history": _list(_object({"id": _I, "detected_at": _T, "verdict": _S, "score": _F, "authors": _I,
+                                            "ruleset": _S})),
+        "samples": _list(_object({"text": _S, "language": _S, "network": _S, "at": _T, "count": _I})),
+        "series": _list(_object({"at": _T, "posts": _I, "own": _I, "usual": _FN, "deaf": {"type": "boolean"}})),
+        "cards": _I, "places": _list(_S), "holes": _list(_object({"source": _S, "since": _T, "until": _TN})),
+        "decisions": _list(_object({"id": _I, "at": _T, "by": _S, "what": _S, "note": _S, "details": {"type": "object"}})),
+        "alerts": _list(_object({"kind": _S, "verdict": _S, "state": _S, "sent_at": _TN})),
+        "channels": _list(_object({"code": _S, "name": _S, "basis": _S, "mark": _S, "votes": _S}))}),
+    "SurgeOrder": {"type": "object", "properties": {
+        "note": {**_S, "description": "needed for note and outcome"},
+        "paper": {**_S, "description": "draft and send: the code of a channel, or explanation"},
+        "kk": {**_S, "description": "wording of the paper; the draft where it is empty"}, "ru": _S,
+        "published": {"type": "boolean", "description": "outcome: whether people were told"}}},
+    "SurgeDone": _object({"verb": _S, "surge": _ref("Surge")}),
     "Error": _object({"error": _S, "status": _I}, candidates=_list(_object({"code": _S, "name": _S}))),
 }
-SCHEMAS |= {f"{name}s": _object({"items": _list(_ref(name)), "next": _N}) for name in ("Post", "Ticket")}
+SCHEMAS |= {f"{name}s": _object({"items": _list(_ref(name)), "next": _N}) for name in ("Post", "Ticket", "Surge")}
 SCHEMAS |= {f"{name}s": _object({"items": _list(_ref(name))}) for name in ("Source", "Akimat")}
 
 _FILTER = [("akimat", _S, "KATO code; everything below it too"), ("topic", _S, "code of a topic"),
@@ -77,6 +105,7 @@ _PAGE = [("before", _I, "continue below this position: take it from `next`"),
          ("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "how many")]
 _ID = ("id", _I)
 _NUMBER = ("number", _S)
+_SURGE_ID = ("id", _S)
 
 # method, path, summary, path parameters, query parameters, schema of the answer
 ROUTES: tuple[tuple[str, str, str, list[Any], list[Any], str], ...] = (
@@ -88,10 +117,18 @@ ROUTES: tuple[tuple[str, str, str, list[Any], list[Any], str], ...] = (
     ("get", "/api/v1/tickets/{number}", "One card with its posts and register entries", [_NUMBER], [], "WholeTicket"),
     ("post", "/api/v1/tickets/{number}/{verb}", "Act on a card",
      [_NUMBER, ("verb", {"enum": ["accept", "redirect", "correct"]})], [], "Done"),
+    ("get", "/api/v1/surges", "Surges, the one first told last on top", [],
+     [_FILTER[0], _FILTER[1], ("state", {"enum": ["waiting", "organic", "organised", "inconclusive", "coordinated"]},
+                               "a verdict, or those that need a decision"), *_PAGE], "Surges"),
+    ("get", "/api/v1/surges/{id}", "One surge: evidence, samples of wording, decisions, alerts, fitting channels", [_SURGE_ID], [],
+     "WholeSurge"),
+    ("post", "/api/v1/surges/{id}/{verb}", "Decide about a surge, or pass its demand to a channel",
+     [_SURGE_ID, ("verb", {"enum": ["confirm", "dismiss", "watch", "note", "draft", "send", "outcome", "explain"]})], [],
+     "SurgeDone"),
     ("get", "/api/v1/sources", "Every source and how it fares", [], [], "Sources"),
     ("get", "/api/v1/akimats", "Akimats by the begin of a name", [], [("q", _S, "begin of a name")], "Akimats"),
     ("get", "/api/v1/session", "Who is signed in, and the CSRF token", [], [], "Session"),
-    ("get", "/api/v1/events", "What happens, as server-sent events (post, ticket, source) with Last-Event-ID", [],
+    ("get", "/api/v1/events", "What happens, as server-sent events (post, ticket, source, surge) with Last-Event-ID", [],
      [*_FILTER, ("after", _I, "start behind this event"), ("view", _S, "json, or the rows of a page as HTML")], ""),
     ("get", "/api/v1/openapi.json", "This description", [], [], ""),
 )
@@ -133,7 +170,8 @@ def _operation(method: str, path: str, summary: str, in_path: list[Any], in_quer
         operation["responses"]["404"] = {"description": "none, or of another office", "content": failed}
     if method == "post":
         operation["parameters"].append({"name": "X-CSRF-Token", "in": "header", "required": True, "schema": _S})
-        operation["requestBody"] = {"content": {"application/json": {"schema": _ref("Order")}}}
+        order = "SurgeOrder" if answer == "SurgeDone" else "Order"
+        operation["requestBody"] = {"content": {"application/json": {"schema": _ref(order)}}}
         operation["responses"] |= {"403": {"description": "not for this role", "content": failed},
                                    "409": {"description": "not possible now", "content": failed}}
     return operation

@@ -16,11 +16,13 @@ from monitor.live import last_event
 from monitor.web import ask as asking
 from monitor.web import words
 from monitor.web.ask import Ask
+from monitor.web.counts import Counts
+from monitor.web.counts import counts as count_up
 from monitor.web.guard import refusal
 from monitor.web.history import History, history
 from monitor.web.site import PAGE_LANGUAGES, SITE, Reader, back_to, reader_of, render, view_for
 from ticketing import feed
-from ticketing.feed import Counts, FeedRow, Filter, Hole, SourceState
+from ticketing.feed import FeedRow, Filter, Hole, SourceState
 from ticketing.store import ticket_by_number
 from ticketing.ticket import typed_number
 
@@ -55,7 +57,7 @@ def read_page(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: 
     # A wobble of a minute is no hole in anybody's day; the page of sources lists them all.
     holes = [h for h in feed.holes(c, since, newest) if (h.until or now) - h.since >= timedelta(minutes=1)]
     shown = None if done is None else next(iter(feed.rows(c, scope, None, now, posts=[done])), None)
-    return Page(rows, more, feed.counts(c, scope, now), feed.sources(c), holes, last, shown)
+    return Page(rows, more, count_up(c, scope, now), feed.sources(c), holes, last, shown)
 
 
 async def show_feed(request: web.Request) -> web.Response:
@@ -155,7 +157,7 @@ def _ticket(c: Connection, number: str, scope: frozenset[str] | None, now: datet
         return None
     # Whoever may see the card may see its posts: after a redirect they stand under another akimat.
     posts = feed.rows(c, None, None, now, ticket_id=row.id, revisions=True, excerpt=WHOLE_TEXT, limit=200)
-    return row, posts, history(c, row.number), feed.counts(c, scope, now), feed.sources(c), last, row.number
+    return row, posts, history(c, row.number), count_up(c, scope, now), feed.sources(c), last, row.number
 
 
 async def show_post(request: web.Request) -> web.Response:
@@ -175,7 +177,7 @@ def _post(c: Connection, id_: int, scope: frozenset[str] | None, now: datetime,
           ) -> tuple[FeedRow, Counts, list[SourceState], int] | None:
     last = last_event(c)
     rows = feed.rows(c, scope, None, now, posts=[id_], revisions=True, excerpt=WHOLE_TEXT)
-    return (rows[0], feed.counts(c, scope, now), feed.sources(c), last) if rows else None
+    return (rows[0], count_up(c, scope, now), feed.sources(c), last) if rows else None
 
 
 async def show_sources(request: web.Request) -> web.Response:
@@ -192,7 +194,7 @@ async def show_sources(request: web.Request) -> web.Response:
 def _sources(c: Connection, scope: frozenset[str] | None, now: datetime,
              ) -> tuple[list[SourceState], list[Hole], Counts, int]:
     last = last_event(c)
-    return feed.sources(c), feed.holes(c, now - timedelta(days=30), now, 100), feed.counts(c, scope, now), last
+    return feed.sources(c), feed.holes(c, now - timedelta(days=30), now, 100), count_up(c, scope, now), last
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def read_wall(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: 
     new, hand = ([r for r in cards(state, 40) if not r.late(now)] for state in ("new", "hand"))
     waiting = feed.rows(c, scope, replace(wanted, state="waiting"), now, limit=_ON_WALL, excerpt=240)
     return Wall((cards("late", _ON_WALL) + waiting)[:_ON_WALL], new[:_ON_WALL], hand[:_ON_WALL],
-                feed.columns(c, scope, wanted, now), feed.counts(c, scope, now), feed.sources(c), last)
+                feed.columns(c, scope, wanted, now), count_up(c, scope, now), feed.sources(c), last)
 
 
 async def show_wall(request: web.Request) -> web.Response:

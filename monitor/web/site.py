@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import jinja2
 from aiohttp import web
 
+from config.channels import Channels, bundled
 from config.languages import language
 from monitor.live import Live
 from monitor.store.engine import Database
@@ -40,6 +41,7 @@ class Site:
     service: Service
     options: WebOptions
     clock: Callable[[], datetime]
+    channels_in_force: Callable[[], Channels] = bundled
     by_account: Attempts = field(default_factory=lambda: Attempts(5, timedelta(minutes=15)))
     """By account and address together: who knows a colleague's login must not be able to lock them out."""
     by_login: Attempts = field(default_factory=lambda: Attempts(100, timedelta(minutes=15)))
@@ -51,6 +53,11 @@ class Site:
     def knowledge(self) -> Any:
         """The knowledge of the desk that acts."""
         return self.service.desk.knowledge
+
+    @property
+    def channels(self) -> Channels:
+        """The table of official channels in force."""
+        return self.channels_in_force()
 
     @property
     def units(self) -> Units:

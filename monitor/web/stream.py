@@ -14,11 +14,13 @@ from sqlalchemy import Connection
 
 from monitor.live import Event, MissedTooMuchError
 from monitor.web import ask as asking
-from monitor.web import plain, words
+from monitor.web import plain, surge_api, surge_stream, words
 from monitor.web.ask import Ask
+from monitor.web.counts import counts as count_up
 from monitor.web.guard import COOKIE
 from monitor.web.pages import read_wall
 from monitor.web.site import SITE, Reader, Site, reader_of, render, view_for
+from monitor.web.surge_pages import read_ask
 from ticketing import feed
 from ticketing.feed import FeedRow, Filter
 from ticketing.people import session_of
@@ -33,7 +35,7 @@ MANY = 120
 
 _NEVER = 10**18
 
-VIEWS = ("feed", "triage", "tickets", "ticket", "sources", "wall", "json")
+VIEWS = ("feed", "triage", "tickets", "ticket", "sources", "wall", "surges", "surge", "json")
 
 Encode = Callable[[Sequence[Event]], Awaitable[bytes]]
 
@@ -46,6 +48,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     wanted = asking.read(request.query, site.units, site.knowledge.topics)
     if kind == "triage":
         wanted = wanted.with_state("waiting")
+    elif kind == "surges":
+        wanted = read_ask(request.query, site.units, site.knowledge.topics)
     key, encode = encoder(site, reader, kind, wanted)
     response = web.StreamResponse(headers={
         "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -138,10 +142,19 @@ class _Encoder:
             return await self._wall(now, happened[-1].id)
         if self.kind == "sources":
             return await self._sources(now) + _seen(happened[-1].id)
+        if self.kind in ("surges", "surge"):
+            return await self._surges(happened, now)
         rows = await self._rows(happened, now)
         if any(e.kind == "source" for e in happened):
             rows = await self._sources(now) + rows
         return rows
+
+    async def _surges(self, happened: Sequence[Event], now: datetime) -> bytes:
+        name, read = ("row", surge_stream.rows) if self.kind == "surges" else ("surge", surge_stream.evidence)
+        made = await read(self.site, self.language, self.role, self.scope, self.wanted, happened, now)
+        sources = await self._sources(now) if any(e.kind == "source" for e in happened) else b""
+        counts = await self._counts(now)
+        return sources + b"".join(message(name, data, id_) for data, id_ in made) + counts + _seen(happened[-1].id)
 
     # --- rows as the page shows them
 
@@ -172,8 +185,8 @@ class _Encoder:
         return message("row", data, id_)
 
     async def _counts(self, now: datetime) -> bytes:
-        counts = await self.site.db.read(feed.counts, self.scope, now)
-        said = {"triage": counts.triage, "late": counts.late}
+        counts = await self.site.db.read(count_up, self.scope, now)
+        said = {"triage": counts.triage, "late": counts.late, "surges": counts.surges}
         return message("counts", said) if self._changed("counts", json.dumps(said)) else b""
 
     async def _pulse(self, since: datetime, now: datetime) -> bytes:
@@ -185,6 +198,8 @@ class _Encoder:
         sources = await self._sources(now)
         if self.kind == "sources":
             return sources
+        if self.kind in ("surges", "surge"):
+            return sources + await self._counts(now)
         due = await self.site.db.read(_fell_due, since, now)
         if not due:
             return sources
@@ -231,6 +246,8 @@ class _Encoder:
         for row in rows.values():
             if row.role == "origin" or row.number not in by_ticket:
                 by_ticket[row.number] = row
+        told = surge_stream.touched(happened)
+        surges = {r.id: r for r in await self.site.db.read(surge_stream.shown, self.scope, list(told))} if told else {}
         made = []
         newest = {(e.kind, e.ref): e for e in happened}
         for e in sorted(newest.values(), key=lambda e: e.id):
@@ -240,6 +257,8 @@ class _Encoder:
                 made.append(message("ticket", plain.ticket(by_ticket[e.ref]), e.id))
             elif e.kind == "source" and e.ref in states:
                 made.append(message("source", plain.source(states[e.ref]), e.id))
+            elif e.kind == "surge" and e.ref in surges:
+                made.append(message("surge", surge_api.plain(surges[e.ref]), e.id))
         return b"".join(made) + _seen(happened[-1].id)
 
 

@@ -124,3 +124,8 @@ def shown(text: str, translate: Callable[[str], str]) -> str:
         end = found.end()
     parts.append(html.escape(text[end:], quote=False))
     return _MARKS.sub(lambda m: html.escape(translate(LABELS[_KIND[m[0]]]), quote=False), "".join(parts))
+
+
+def plain(text: str, translate: Callable[[str], str]) -> str:
+    """Masked `text` with its marks as words, for a page that escapes it itself."""
+    return _MARKS.sub(lambda m: translate(LABELS[_KIND[m[0]]]), text)

@@ -107,8 +107,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Words that were written when they were put into the queue, in Telegram's HTML by language, and a picture (PNG)."""
+
+    html: Mapping[str, str]
+    picture: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """What goes to one address at one time: a ticket or a few, or the digest of a backlog with its most pressing few."""
+    """What goes to one address at one time: a ticket or a few, or the digest of a backlog with its most pressing few, or a
+    notice that is about no ticket."""
 
     person: Person
     address: int | str
@@ -122,6 +131,7 @@ class Letter:
     digest: bool = False
     instead: str = ""
     """Why it goes to this person and not to the one whom it was meant for."""
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,9 @@ class Wording:
 
     def message(self, letter: Letter, now: datetime) -> Message:
         """The message for a letter."""
+        if letter.notice is not None:
+            html = letter.notice.html
+            return Message(html.get(letter.person.language) or html["ru"])
         return self.digest(letter, now) if letter.digest else self.cards(letter.items, letter.person, now)
 
     def cards(self, items: Sequence[Item], person: Person, now: datetime, instead: Mapping[int, Rows] | None = None) -> Message:

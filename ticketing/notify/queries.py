@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from monitor.core.verdict import Span
 from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
 from ticketing import ticket as rules
-from ticketing.notify.message import WAITING, Facts, Item, Letter, Person
+from ticketing.notify.message import WAITING, Facts, Item, Letter, Notice, Person
 from ticketing.notify.quiet import QuietHours
 from ticketing.notify.reach import NOBODY, WAYS, Address, Reach, Reader
 from ticketing.reminders import told
@@ -189,10 +190,11 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[Addres
             continue
         rows = c.execute(
             select(delivery.c.id, delivery.c.about, delivery.c.kind, delivery.c.attempts, ticket.c.id.label("ticket"),
+                   (ticket.c.id.is_(None) & delivery.c.body.is_not(None)).label("notice"),
                    ticket.c.urgency, ticket.c.due_first, ticket.c.status, ticket.c.office)
             .outerjoin(ticket, ticket.c.number == delivery.c.about)
             .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
-        lost = tuple(r.id for r in rows if r.ticket is None and r.kind != MORNING)
+        lost = tuple(r.id for r in rows if r.ticket is None and not r.notice and r.kind != MORNING)
         if lost:
             return Due((), tuple(unreachable), lost)
         if quiet is not None:
@@ -205,7 +207,11 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[Addres
         if address in calm and not any(r.urgency == "urgent" for r in rows):
             calmed = True
             continue
-        found.append(_letter(c, reader, rows, cards_at_once, digest_over, digest_shows))
+        cards, notices = [r for r in rows if not r.notice], [r for r in rows if r.notice]
+        if notices and (not cards or (notices[0].id < cards[0].id and not any(r.urgency == "urgent" for r in cards))):
+            found.append(_notice(c, reader, notices))
+        else:
+            found.append(_letter(c, reader, cards, cards_at_once, digest_over, digest_shows))
         if len(found) == letters:
             break
     state = Due(tuple(found), tuple(unreachable), elsewhere=tuple(elsewhere), hushed=tuple(hushed))
@@ -213,6 +219,15 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[Addres
         return state
     following = c.execute(select(func.min(delivery.c.next_try_at)).where(queued, delivery.c.next_try_at > now)).scalar_one()
     return replace(state, blocked=blocked, calmed=calmed, next_at=following)
+
+
+def _notice(c: Connection, reader: Reader, rows: Sequence[Any]) -> Letter:
+    """The notice that waits longest; told to the same person by two ways it is said once."""
+    same = [r for r in rows if (r.about, r.kind) == (rows[0].about, rows[0].kind)]
+    body = c.execute(select(delivery.c.body).where(delivery.c.id == rows[0].id)).scalar_one()
+    picture = b64decode(body["png"]) if body.get("png") else None
+    return Letter(person_of(reader.person), reader.address, tuple(r.id for r in same), max(r.attempts for r in same), (),
+                  notice=Notice(body["html"], picture))
 
 
 def _letter(c: Connection, reader: Reader, rows: Sequence[Any], at_once: int, over: int, shows: int) -> Letter:
@@ -271,7 +286,7 @@ def mark_sent(c: Connection, letter: Parcel, handle: Mapping[str, Any], now: dat
     for some in _each(letter.deliveries):
         c.execute(update(delivery).where(some).values(
             state="sent", sent_at=now, handle=dict(handle), reason=reason, attempts=delivery.c.attempts + 1))
-    if isinstance(letter, Letter) and not letter.digest and "message" in handle:
+    if isinstance(letter, Letter) and letter.items and not letter.digest and "message" in handle:
         # A reminder of what was accepted already has no buttons: there is nothing to take away later.
         cards = [i.facts.number for i in letter.items if i.facts.status in WAITING or i.facts.proposed or told(i.kind) is None]
         remember(c, int(handle["chat"]), int(handle["message"]), cards, letter.person.id)

@@ -183,9 +183,13 @@ class TelegramChannel:
         """Send a letter; its handle is the chat and the message's id there."""
         message = self.wording.message(letter, now)
         assert isinstance(letter.address, int), "the address of Telegram is a chat"
+        picture = letter.notice.picture if letter.notice is not None else None
         try:
-            sent = await self.bot.send_message(letter.address, message.html, parse_mode="HTML",
-                                               link_preview_options=NO_PREVIEW, reply_markup=keyboard(message.rows))
+            if picture is not None:
+                sent = await self.bot.send_photo(letter.address, picture, caption=message.html, parse_mode="HTML")
+            else:
+                sent = await self.bot.send_message(letter.address, message.html, parse_mode="HTML",
+                                                   link_preview_options=NO_PREVIEW, reply_markup=keyboard(message.rows))
         except TelegramError as e:
             raise meaning(e) from e
         return {"chat": letter.address, "message": sent.message_id}

@@ -253,6 +253,13 @@
       const badge = find('[data-count="silent"]');
       if (badge) { badge.textContent = data.silent.toLocaleString("ru"); badge.hidden = !data.silent; }
     });
+    on("surge", (data) => {  // the evidence stands apart from the forms: what somebody types stays
+      const box = find("[data-evidence]");
+      if (!box || box.dataset.evidence !== data.id) return;
+      const opened = all("details[open]", box).map((d) => d.className);
+      box.replaceChildren(parse(data.html));
+      for (const d of all("details", box)) if (opened.includes(d.className)) d.open = true;
+    });
     on("wall", (data) => {
       const board = find("[data-board]"), known = new Set(all("article", board).map((a) => a.dataset.id));
       const made = parse(data.board);
@@ -343,6 +350,16 @@
     if (button && early) { event.preventDefault(); return; }  // meant for the row that stood here a moment ago
     if (button) { event.preventDefault(); if (button.getAttribute("aria-busy") !== "true") act(button); return; }
     for (const open of all("details.more[open], details.me[open]")) if (!open.contains(event.target)) open.open = false;
+  });
+
+  // --- a paper of a surge to the clipboard
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    try { await navigator.clipboard.writeText(field.value); } catch { document.execCommand("copy"); }
+    say(button.dataset.done);
   });
 
   // --- akimats to choose from, asked for while one types
