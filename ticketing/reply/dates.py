@@ -384,6 +384,7 @@ _REF_AFTER = re.compile(_plain(
     r" (?:(?:жыл\w{0,4}|күн\w{0,2}) )?(?:№|жарияланған|жолдаған|жолданған|түскен|келіп|тіркелген|жіберген|жіберілген|қол қойылған|бекітілген|қабылданған|шыққан|жазған|болған|жағдай\w{0,3} бойынша|ерте емес|бұрын емес)(?= )"))
 _FROM_AFTER = re.compile(_plain(r" (?:бастап|кейін|соң|бері)(?= )"))
 _DOC_ENDING = re.compile(r":(?:дагы|деги|тагы|теги|гы|ги|кы|ки|ындагы|индеги|сындагы|ынан|инен|дан|ден|тан|тен|нан|нен)$")
+_GENITIVE = re.compile(r"(?:^аи|^ай|:)(?:ынын|дын|дин|нын|нин|тын|тин|сынын|инин)$")
 _EVENT = re.compile(_plain(
     r" (?:,? ?(?:со? (?:дня|момента|даты)|после|с)) (?!(?:публикац|опубликов|сегодн|настоящ|ответа|этого ответа|выход))\S+"))
 
@@ -409,6 +410,8 @@ def _chosen(raw: list[tuple[int, int, str, date, bool, str]], line: Line) -> Ite
             if one[1] - one[0] > kept[-1][1] - kept[-1][0]:
                 kept[-1] = one
             continue
+        if kept and one[2] == kept[-1][2] == "near" and line.token_at(one[0]) - line.token_at(kept[-1][1] - 1) <= 5:
+            continue            # завтра до обеда
         kept.append(one)
     for start, end, kind, due, full, said in kept:
         frame, grown_from, grown_to = _frame(line.line, start, end, kind, said)
@@ -437,6 +440,8 @@ def _frame(line: str, start: int, end: int, kind: str, said: str) -> tuple[Frame
         return "by", start, by_after.end()
     if _FROM_AFTER.match(line, end):
         return "from", start, end
+    if kind in ("month", "season", "quarter") and _GENITIVE.search(last) and not by:
+        return "ref", start, end        # қараша айының төлемі
     if _REF_AFTER.match(line, end) or (_DOC_ENDING.search(last) and kind in ("date", "month", "year", "day")):
         return "ref", start, end
     if said.startswith(("конц", "конец", "сон")) and before.endswith((" к ", " до ")):

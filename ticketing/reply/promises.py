@@ -38,7 +38,7 @@ _KAZAKH_WORDS = frozenset(fold(
 _KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
 _KK_DONE = re.compile(r"\w{2,}(?:[лнрйаеыиутсзкгпшбм](?:ды|ди|ты|ти)|дык|дик|тык|тик|ган|ген|кан|кен|ганбыз|генбиз|дым|дим|ып|ип|уде|уда)")
 _KK_GERUND = re.compile(r"\w{2,}(?:ып|ип|йп|п)")
-_RU_DONE = re.compile(
+DONE = re.compile(
     r"(?!замен|смен|цен|стен|охран|стран|экран|план|кран|арен|колон|тарелк|правил|материал|канал|квартал|персонал|сигнал|подвал|дел[ао]|сел[аоь]|школ|стол|дан(?:о|ы|а)$|числ|дол|недел|отдел|начальн|мусор|тротуар|зан[ия]|площад|жител|масл|стекл)"
     r"\w{3,}(?:(?:ен|ан|ят|ыт)(?:а|о|ы)|(?:ил|ал|ел|ял|ул|ыл)(?:а|о|и)?(?:с|ся)?)")
 _RU_FUTURE = re.compile(r"(?:от|за|по|про|вы|у|при|на|до|рас|раз|из|ис|вос|воз|об|с|под|пере)\w{3,}(?:им|ем|ют|ят|ит|ется|утся|ятся|ится)")
@@ -60,15 +60,18 @@ class Finder:
         """Every promise of an answer, in the order of its text."""
         found: list[Promise] = []
         said: set[tuple[date, bool]] = set()
-        for line in lines(text, self.calendar):
-            for promise, kazakh in self._of(line, when):
-                if (promise.due, not kazakh) in said:
-                    continue            # the other half of a bilingual answer says it again
-                said.add((promise.due, kazakh))
-                found.append(promise)
+        read = [one for line in lines(text, self.calendar) for one in self._of(line, when)]
+        finer = any(kind != "year" for *_, kind in read)
+        for promise, kazakh, kind in read:
+            if kind == "year" and finer:
+                continue                # "in the programme of 2027": a date in the same answer says when in it
+            if (promise.due, not kazakh) in said:
+                continue                # the other half of a bilingual answer says it again
+            said.add((promise.due, kazakh))
+            found.append(promise)
         return found
 
-    def _of(self, line: Line, when: When) -> Iterator[tuple[Promise, bool]]:
+    def _of(self, line: Line, when: When) -> Iterator[tuple[Promise, bool, str]]:
         dated = phrases(line, when)
         if not dated:
             return
@@ -81,7 +84,7 @@ class Finder:
             read = _Sentence(line, groups, *sentence)
             if read.promises(phrase, when):
                 before = sentence[0], phrase.due
-                yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh
+                yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh, phrase.kind
 
     def _groups(self, line: Line) -> dict[int, list[tuple[str, int]]]:
         """Token -> the groups of cues that begin there, with their last token."""
@@ -173,7 +176,7 @@ class _Sentence:
         if phrase.kind == "term" and (self._has("legal", self.start, self.end) or (
                 phrase.due == when.working(LEGAL_DAYS) and self._has("appeal", self.start, self.end))):
             return False
-        if self._quotation(phrase):
+        if self._quotation(phrase) or self._watched(phrase):
             return False
         return self._tense(phrase, start, end, when)
 
@@ -193,6 +196,11 @@ class _Sentence:
         before = words[:phrase.first - self.start]
         opened = before.count("«") - before.count("»")
         return opened > 0 and "»" in words[phrase.last + 1 - self.start:]
+
+    def _watched(self, phrase: Phrase) -> bool:
+        """Whether a matter only stays under control until then: "остаётся на контроле до 4 июня"."""
+        before = self.words[max(0, phrase.first - self.start - 2):phrase.first - self.start]
+        return any(w.startswith("контрол") or w.startswith("бакылау") for w in before) and not {",", "-", ":", "срок"} & set(before)
 
     def _tense(self, phrase: Phrase, start: int, end: int, when: When) -> bool:
         verbs = {i: t for i, t in self.verbs.items() if start <= i < end and not phrase.first <= i <= phrase.last}
@@ -231,6 +239,6 @@ def _extent(line: Line, start: int, end: int) -> tuple[int, int]:
 def _russian(word: str) -> str | None:
     if len(word) < 5 or ":" in word or word in _NOT_VERB:
         return None
-    if _RU_DONE.fullmatch(word):
+    if DONE.fullmatch(word):
         return "done"
     return "future" if len(word) > 6 and _RU_FUTURE.fullmatch(word) else None
