@@ -48,7 +48,8 @@ class Checker:
 
     def __init__(self, words: AnswerWords, language: LanguageModel, calendar: Calendar) -> None:
         dated = CalendarOfWords(words.calendar.named, words.calendar.numbers, words.calendar.only_before)
-        self._finder, self._reader = Finder(dated, words.cues), Reader(dated, words.substance)
+        self._finder = Finder(dated, words.cues)
+        self._reader = Reader(self._finder, words.substance)
         self._language, self._calendar = language, calendar
 
     def promises(self, text: str, published_at: datetime) -> list[Promise]:

@@ -35,17 +35,20 @@ class Promise:
 _KAZAKH = re.compile("[әіңғүұқөһӘІҢҒҮҰҚӨҺ]")
 _KAZAKH_WORDS = frozenset(fold(
     "дейін және бойынша үшін ішінде мен бен пен болады туралы сіздің өтініш жол көше су жылу жұмыс жұмыстары күні айында қайта барлық кейін бастап қала ауыл осы сәлеметсіз құрметті бригада").split()) - {"мен", "пен", "су", "бригада", "жол", "бен"}
-_KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
+_KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|ямыз|ямиз|яды|асыз|есиз|йсыз|йсиз|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
 _KK_DONE = re.compile(r"\w{2,}(?:[лнрйаеыиутсзкгпшбм](?:ды|ди|ты|ти)|дык|дик|тык|тик|ган|ген|кан|кен|ганбыз|генбиз|дым|дим|ып|ип|уде|уда)")
 _KK_GERUND = re.compile(r"\w{2,}(?:ып|ип|йп|п)")
 DONE = re.compile(
-    r"(?!замен|смен|цен|стен|охран|стран|экран|план|кран|арен|колон|тарелк|правил|материал|канал|квартал|персонал|сигнал|подвал|дел[ао]|сел[аоь]|школ|стол|дан(?:о|ы|а)$|числ|дол|недел|отдел|начальн|мусор|тротуар|зан[ия]|площад|жител|масл|стекл)"
-    r"\w{3,}(?:(?:ен|ан|ят|ыт)(?:а|о|ы)|(?:ил|ал|ел|ял|ул|ыл)(?:а|о|и)?(?:с|ся)?)")
-_RU_FUTURE = re.compile(r"(?:от|за|по|про|вы|у|при|на|до|рас|раз|из|ис|вос|воз|об|с|под|пере)\w{3,}(?:им|ем|ют|ят|ит|ется|утся|ятся|ится)")
+    r"(?!ресторан|ветеран|член|замен|смен|цен|стен|охран|стран|экран|план|кран|арен|колон|тарелк|правил|материал|канал|квартал|персонал|сигнал|подвал|дел[ао]|сел[аоь]|школ|стол|дан(?:о|ы|а)$|числ|дол|недел|отдел|начальн|мусор|тротуар|зан[ия]|площад|жител|масл|стекл)"
+    r"\w{3,}(?:(?:ен|ан|ят|ыт)(?:а|о|ы)|(?:ил|ал|ел|ял|ул|ыл)(?:а|о|и)?(?:с|ся)?|\w{2,}(?:лен|рен|чен|щен|жен|шен|нен|сен|ден|тен|ван|сан|дан|зан))")
+RU_FUTURE = re.compile(
+    r"(?:от|за|по|про|вы|у|при|на|до|рас|раз|раш|из|ис|вос|воз|об|под|пере|вз|в)\w{3,}(?:им|ем|ют|ят|ит|ут|ат|ет)|с\w{4,}(?:им|ем|ют|ят)|\w{3,}(?:ется|утся|ится|ятся|емся|имся)")
 """Perfective verbs by their prefix, for those that no list has."""
-_NOT_VERB = frozenset(fold("причем затем совсем поэтому потом насчет расчет зачет отчет предмет проект совет просвет объем прием обьем подъем период объект сюжет дует будет подход всем").split())
+_NOT_VERB = frozenset(fold("причем затем совсем поэтому потом насчет расчет зачет отчет предмет проект совет просвет объем прием обьем подъем период объект сюжет дует будет подход всем университет приоритет проспект прокурат запрет обет вокзалам отделам поселкам районам поэтапно нельзя выбират запросам прогулкам условиям документам вопросам обращениям").split())
 LEGAL_DAYS = 15
 """Working days within which an appeal is considered (АППК art. 76): an answer "within 15 working days" is the law's limit."""
+LONG = 275
+"""Days from which a day without a year rather is the one just gone."""
 _REACH = 3
 """Words that may stand between "будет" and its participle."""
 
@@ -86,6 +89,16 @@ class Finder:
                 before = sentence[0], phrase.due
                 yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh, phrase.kind
 
+    def dated(self, line: Line, when: When) -> bool:
+        """Whether a line says when: by any date but the terms of the law and of the citizen."""
+        groups = self._groups(line)
+        for phrase in phrases(line, when):
+            start, end = line.sentence(phrase.first)
+            marks = {mark for i in range(start, end) for mark, _ in groups.get(i, ())}
+            if phrase.kind != "term" or not marks & {"legal", "citizen"}:
+                return True
+        return False
+
     def _groups(self, line: Line) -> dict[int, list[tuple[str, int]]]:
         """Token -> the groups of cues that begin there, with their last token."""
         at = {word: i for i, t in enumerate(line.tokens) for word in range(t.first, t.last + 1)}
@@ -105,6 +118,7 @@ class _Sentence:
         raw = line.text.clean[slice(*_extent(line, start, end))]
         self.kazakh = bool(_KAZAKH.search(raw)) or not _KAZAKH_WORDS.isdisjoint(self.words)
         self.verbs: dict[int, str] = {}     # token -> future, plan or done
+        self.heads: set[int] = set()        # tokens that make a clause: verbs, and what a citizen may or a schedule does
         self._read()
 
     def _read(self) -> None:
@@ -126,6 +140,8 @@ class _Sentence:
                 tense = "future"            # будут выполнены
             if tense is not None:
                 self.verbs[i] = tense
+            if tense is not None or "citizen" in marks or "schedule" in marks:
+                self.heads.add(i)
 
     def _kazakh(self, word: str, at: int) -> str | None:
         if len(word) < 5 or ":" in word:
@@ -157,7 +173,7 @@ class _Sentence:
         return self.end
 
     def _verb(self, start: int, end: int) -> bool:
-        return any(start <= i < end for i in self.verbs)
+        return any(start <= i < end for i in self.heads)
 
     def _has(self, name: str, start: int, end: int) -> bool:
         return any(start <= i < end and any(mark == name for mark, _ in marks) for i, marks in self.groups.items())
@@ -169,7 +185,7 @@ class _Sentence:
         if self._has("money", self.start, self.end) or self._has("quoted", self.start, self.end) or self._depends():
             return False
         start, end = self._clause(phrase.first, phrase.last)
-        if self._has("citizen", start, end) or self._has("schedule", start, end) or self._has("negated", start, end):
+        if self._has("citizen", start, end) or self._can(start, end) or self._has("schedule", start, end) or self._has("negated", start, end):
             return False
         if self._has("other", self.start, end) and not self._has("contractor", start, end):
             return False
@@ -197,6 +213,11 @@ class _Sentence:
         opened = before.count("«") - before.count("»")
         return opened > 0 and "»" in words[phrase.last + 1 - self.start:]
 
+    def _can(self, start: int, end: int) -> bool:
+        """Whether the clause says what the one addressed can do: бере аласыз (аласыз alone is "you will get")."""
+        words = self.words[start - self.start:end - self.start]
+        return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in zip(words, words[1:], strict=False))
+
     def _watched(self, phrase: Phrase) -> bool:
         """Whether a matter only stays under control until then: "остаётся на контроле до 4 июня"."""
         before = self.words[max(0, phrase.first - self.start - 2):phrase.first - self.start]
@@ -217,6 +238,10 @@ class _Sentence:
             tense = verbs[nearest]
             if tense == "done" and "plan" in verbs.values() and phrase.frame == "by":
                 tense = "plan"
+        if tense is None and phrase.frame == "in" and phrase.kind in ("date", "month", "season", "quarter"):
+            return self.words[phrase.first - self.start - 1:phrase.first - self.start] in (["-"], [":"])     # пуск котельной — 25 сентября
+        if phrase.frame == "in" and phrase.kind == "date" and not phrase.full and (phrase.due - when.day).days > LONG:
+            return False                # 1 марта, said on the 3rd, is a day gone
         if phrase.frame == "by":
             if tense != "done":
                 return True
@@ -241,4 +266,4 @@ def _russian(word: str) -> str | None:
         return None
     if DONE.fullmatch(word):
         return "done"
-    return "future" if len(word) > 6 and _RU_FUTURE.fullmatch(word) else None
+    return "future" if len(word) > 6 and RU_FUTURE.fullmatch(word) else None

@@ -12,20 +12,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.core.lexicon import Lexicon
-from ticketing.reply.dates import When, phrases
-from ticketing.reply.line import Calendar, lines
-from ticketing.reply.promises import DONE
+from ticketing.reply.dates import When
+from ticketing.reply.line import lines
+from ticketing.reply.promises import Finder
 
 _U, _L = "A-ZА-ЯЁӘІҢҒҮҰҚӨҺ", "a-zа-яёәіңғүұқөһ"
+_HELLO = r"(?i:здравствуйте|добрый день|добрый вечер|доброе утро|приветствуем|сәлеметсіз бе|салеметсиз бе|сәлем|қайырлы күн|қайырлы таң|қайырлы кеш|ассалаумағалейкум|армысыз)"
+_DEAR = r"(?i:уважаем\w{2}|құрметті|курметти|дорог(?:ой|ая|ие))"
 _GREETING = re.compile(
-    r"(?i)^\s{0,5}(?:(?:здравствуйте|добрый день|добрый вечер|доброе утро|сәлеметсіз бе|салеметсиз бе|қайырлы күн|қайырлы таң|ассалаумағалейкум|армысыз)[^.!?,\n]{0,40}[.!,\n]\s{0,3})?"
-    r"(?:(?:уважаем\w{2}|құрметті|курметти)[^.!?,\n]{0,50}[.!,\n]\s{0,3})?(?:(?:здравствуйте|добрый день|сәлеметсіз бе|қайырлы күн)[^.!?\n]{0,20}[.!,\n]\s{0,3})?")
+    rf"^\s{{0,5}}(?:{_HELLO}(?:,?[ \t](?:{_DEAR}[ \t])?(?:[{_U}][{_L}]{{1,25}}[ \t]?){{0,3}})?[ \t]?[.!,\n]\s{{0,3}})?"
+    rf"(?:{_DEAR}[^.!?,\n]{{0,50}}[.!,\n]\s{{0,3}})?(?:{_HELLO}[ \t]?[.!,\n]\s{{0,3}})?")
 _SIGNATURE = re.compile(r"(?i)(?:с уважением|құрметпен|курметпен|ізгі ниетпен)[^\n]{0,160}(?:\n[^\n]{0,120}){0,3}\s*$")
 _REFERENCE = re.compile(
-    rf"(?i)(?:(?:на )?(?:ваш\w{{0,2}}|сіздің|сиздин)?[ \t]{{0,2}}(?:обращени\w|заявлени\w|сообщени\w|жалоб\w|заявк\w|өтініш\w{{0,8}}|арыз\w{{0,8}}|хабарлама\w{{0,8}}|сұрау\w{{0,8}}|хат\w{{0,8}})[ \t]{{0,2}}(?:от[ \t]\d[\d.]{{4,9}}(?:[ \t]?г(?:ода|\.)?)?[ \t]{{0,2}})?(?:за[ \t])?(?:№|N|рег\.)[ \t]{{0,2}}[\w/-]{{1,24}}(?:[ \t]от[ \t](?:\d[\d.]{{4,9}}|\d{{1,2}}[ \t][{_L}]{{3,9}}(?:[ \t]20\d\d)?)(?:[ \t]?г(?:ода|\.)?)?)?)"
+    rf"(?i)(?:(?:на |по )?(?:ваш\w{{0,2}}|сіздің|сиздин)?[ \t]{{0,2}}(?:обращени\w{{1,2}}|заявлени\w|сообщени\w|жалоб\w|заявк\w|өтініш\w{{0,8}}|арыз\w{{0,8}}|хабарлама\w{{0,8}}|сұрау\w{{0,8}}|хат\w{{0,8}})[ \t]{{0,2}}(?:от[ \t]\d[\d.]{{4,9}}(?:[ \t]?г(?:ода|\.)?)?[ \t]{{0,2}})?(?:за[ \t])?(?:№|N|рег\.)[ \t]{{0,2}}[\w/-]{{1,24}}(?:[ \t]от[ \t](?:\d[\d.]{{4,9}}|\d{{1,2}}[ \t][{_L}]{{3,9}}(?:[ \t]20\d\d)?)(?:[ \t]?г(?:ода|\.)?)?)?)"
     rf"|(?:на )?ваш\w{{0,2}} (?:обращени|заявлени|сообщени|жалоб|вопрос)\w{{0,2}} от [\d.]{{5,10}}(?:[ \t]?г\.?)?"
     rf"|(?:20\d\d[ \t]?(?:жылғы|ж\.)[ \t])?\d{{1,2}}[ \t][{_L}]{{4,10}}(?:дағы|дегі|тағы|тегі)[ \t]{{0,2}}(?:№[ \t]?[\w/-]{{1,24}}[ \t]{{0,2}})?(?:өтініш|арыз|хабарлама|сұрау|хат)\w{{0,9}}"
-    rf"|№[ \t]?[\w/-]{{1,24}}[ \t](?:өтініш|арыз|хабарлама|сұрау)\w{{0,9}}|(?:ӘЖ|АЖ|ҚБ|ЧБ)-\d{{2,9}}-20\d\d-\d{{3,8}}")
+    rf"|№[ \t]?[\w/-]{{1,24}}[ \t](?:өтініш|арыз|хабарлама|сұрау)\w{{0,9}}(?:[ \t]бойынша)?:?|(?:ӘЖ|АЖ|ҚБ|ЧБ)-\d{{2,9}}-20\d\d-\d{{3,8}}")
 _LAW = re.compile(
     r"(?i)(?:(?:стать\w{1,4}|ст\.?|пункт\w{0,3}|п\.|п\.п\.|част\w{1,3}|ч\.)[ \t]{0,2}\d{1,3}(?:[-–]\d{1,2})?|\d{1,3}(?:-\d{1,2})?[ -]{0,2}(?:бабы\w{0,6}|бап\w{0,5}|тарма\w{1,8}))"
     r"|(?:в течение|в срок)[^.!?\n]{0,20}(?:15|пятнадцати)[^.!?\n]{0,12}рабочих дней|(?:15|он бес)[^.!?\n]{0,10}жұмыс күн\w{0,3}[^.!?\n]{0,10}ішінде"
@@ -43,8 +45,8 @@ _NAMED = re.compile(rf"[«\"“][{_U}][^»\"”\n]{{2,60}}[»\"”]|(?<!\w)[{_U}
                     rf"|(?<!\w)[{_U}][{_L}]{{2,20}}[ \t][{_U}][{_L}]{{2,20}}[ \t]?(?:[{_U}][{_L}]{{2,20}}(?:вич|вна|ұлы|қызы|улы|кызы)\w{{0,3}})|[{_U}][{_L}]{{2,20}}[ \t](?:[{_U}][{_L}]{{2,20}}(?:ов|ев|ин|ова|ева|ина|бек|бай|хан)(?:а|у|ым|ой)?)(?!\w)")
 _PHONE = re.compile(r"(?<![\d.])(?:\+?[78][ (-]{0,2}\d{3,4}[ )-]{0,2}[\d -]{5,10}\d|\d{2}-\d{2}-\d{2}|\d{3}-\d{3}|1[0-4]\d{1,2}(?= номер|$|[.,! )])|(?<=тел\. )\d{3,6}|(?<=телефону )\d{3,4}|109|1414|112)(?!\d)|https?://|www\.|\w\.(?:kz|gov)\b|@\w{3}")
 
-_PASSIVE = re.compile(r"\w{3,}(?:ылды|илди|лынды|линди|ланды|ленди|ылады|иледи|ылатын|илетин|ылып|илип)")
-"""Kazakh passives: what was or will be done."""
+_DOES = re.compile(r"(?!замен|смен|цен|стен|охран|стран|экран|план|кран|колон)\w{4,}(?:ен|ан|ят|ыт)(?:а|о|ы)|\w{3,}(?:ылды|илди|лынды|линди|ланды|ленди|ылады|иледи|ылатын|илетин|ылып|илип)")
+"""Passives, of what was or will be done; they count where nothing vague or of paper is in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,15 @@ def _blank(text: str, start: int, end: int) -> str:
 class Reader:
     """Tells substance; made once of the words of the knowledge, then only read."""
 
-    def __init__(self, calendar: Calendar, words: Lexicon) -> None:
-        self.calendar, self.words = calendar, words
+    def __init__(self, finder: Finder, words: Lexicon) -> None:
+        self.finder, self.words = finder, words
 
     def __call__(self, text: str, when: When) -> Substance:
         """What an answer published then has to say."""
         said = core(text)
         marks: set[str] = set()
         dated = False
-        for line in lines(said, self.calendar):
+        for line in lines(said, self.finder.calendar):
             taken: set[int] = set()
             hits = list(self.words.find(line.text))
             for hit in hits:
@@ -112,10 +114,9 @@ class Reader:
                     marks.update(map(str, hit.marks))
                 if "abstract" in hit.marks:
                     taken.update(range(hit.first, hit.last + 1))
-            if "action" not in marks and any(
-                    i not in taken and (DONE.fullmatch(w) or _PASSIVE.fullmatch(w)) for i, w in enumerate(line.text.folded)):
+            if not taken and "action" not in marks and any(map(_DOES.fullmatch, line.text.folded)):
                 marks.add("action")
-            dated = dated or any(p.kind != "year" or p.full for p in phrases(line, when))
+            dated = dated or self.finder.dated(line, when)
         return Substance(
             action="action" in marks, fact="cause" in marks or bool(_NUMBER.search(said)), when=dated,
             where=bool(_PLACE.search(said)), who="body" in marks or bool(_NAMED.search(said) or _PHONE.search(said)), ask="ask" in marks)
