@@ -5,6 +5,7 @@ Every error is one line: FILE:LINE: what is wrong and how to mend it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,67 @@ class AnswerWords:
     calendar: CalendarWords
     cues: Lexicon
     substance: Lexicon
+
+
+TYPES = ("text", "place", "body", "person", "phone", "number", "article", "date", "future", "past")
+DATES = ("date", "future", "past")
+_BLANK = re.compile(r"\{([a-z_]+)(?::(by|on))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A blank of a template: its type and what it is called, for the one who fills it."""
+
+    name: str
+    type: str
+    kk: str
+    ru: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """An answer in both languages with blanks `{name}`, `{name:by}`, `{name:on}`; all of `variables` are required."""
+
+    id: str
+    kind: str
+    topics: tuple[str, ...]
+    kk: str
+    ru: str
+    variables: tuple[Variable, ...]
+
+
+def load_templates(folder: Path | None = None) -> tuple[Template, ...]:
+    """The templates of a knowledge folder, the project's own by default. Raises KnowledgeError."""
+    source = Source(folder or DEFAULT)
+    variables: dict[str, Variable] = {}
+    for name, body in source.document("answers/templates/variables.yaml").need("variables").items():
+        made = Variable(name, *(body.need(k).text() for k in ("type", "kk", "ru")))
+        if made.type not in TYPES:
+            raise body.need("type").wrong(f"{made.type!r} is none of {' '.join(TYPES)}")
+        variables[name] = made
+    topics = {code for code, _ in source.document("topics.yaml").need("topics").items()} | {"*"}
+    out = []
+    for id, body in source.document("answers/templates/templates.yaml").need("templates").items():
+        used: dict[str, set[str]] = {}
+        for language in ("kk", "ru"):
+            text = body.need(language)
+            used[language] = {m[1] for m in _BLANK.finditer(text.text())}
+            for name, form in _BLANK.findall(text.text()):
+                if name not in variables:
+                    raise text.wrong(f"no variable is called {name!r}; add it to variables.yaml")
+                if bool(form) != (variables[name].type in DATES):
+                    raise text.wrong(f"{name!r} is {'a day: write {name:by} or {name:on}' if not form else 'no day: write {name}'}".replace("name:", f"{name}:"))
+            if "{" in _BLANK.sub("", text.text()) or "}" in _BLANK.sub("", text.text()):
+                raise text.wrong("a bracket that is no blank; a blank is {name}, of a day {name:by} or {name:on}")
+        if used["kk"] != used["ru"]:
+            raise body.wrong(f"blanks of one language only: {' '.join(sorted(used['kk'] ^ used['ru']))}")
+        for topic in body.need("topics").list():
+            if topic.text() not in topics:
+                raise topic.wrong(f"no topic is called {topic.text()!r}")
+        order = [m[1] for m in _BLANK.finditer(body.need("ru").text())]
+        out.append(Template(id, body.need("kind").text(), tuple(t.text() for t in body.need("topics").list()), body.need("kk").text(),
+                            body.need("ru").text(), tuple(variables[name] for name in dict.fromkeys(order))))
+    return tuple(out)
 
 
 def load_answer_words(folder: Path | None = None) -> AnswerWords:

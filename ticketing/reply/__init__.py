@@ -18,6 +18,7 @@ from typing import Literal
 
 from config.answers import AnswerWords, answer_words
 from config.knowledge import load_language
+from config.languages import N_
 from monitor.core.language import LanguageModel
 from monitor.core.verdict import Language
 from ticketing.deadlines import Calendar, kazakhstan
@@ -29,9 +30,18 @@ from ticketing.reply.personal import personal_data
 from ticketing.reply.promises import Finder, Promise
 from ticketing.reply.substance import Reader
 
-__all__ = ["Checker", "Earlier", "Findings", "Promise", "Warning", "check", "promises"]
+__all__ = ["SAID", "Checker", "Earlier", "Findings", "Promise", "Warning", "check", "promises"]
 
 Warning = Literal["brush_off", "no_specifics", "wrong_language", "personal_data", "copied"]  # noqa: A001
+
+SAID: dict[Warning, str] = {
+    "brush_off": N_("The answer says nothing: no fact, date, action, person or address. Write what was or will be done, where, when and by whom."),
+    "no_specifics": N_("An action is named, but neither when, where nor who. Add a date, a place or the one who does it."),
+    "wrong_language": N_("The answer is not in the language of the question. Write it in the citizen's language, or in both."),
+    "personal_data": N_("The answer would show a private person's data in public. Take out the name, phone, IIN or home address."),
+    "copied": N_("The answer repeats an earlier one word for word. Say what concerns this case."),
+}
+"""What the author is told of each warning (message ids of config/locale/*/answers.po)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,10 +238,16 @@ def _whole_year(m: re.Match[str], when: When) -> tuple[date | None, bool]:
     return date(year, 12, 31), True
 
 
+_COUNTED = frozenset(("дни", "днеи", "дней", "дням", "днях", "часов", "лет", "месяцев", "недел", "кварталов"))
+"""Units that mean a term only with a number."""
+
+
 def _span(m: re.Match[str], when: When) -> tuple[date | None, bool]:
     """A term: a count of days, weeks, months …; of a range the last."""
     n = int(m["n"].split(":")[0]) if m["n"] else 1
     unit, day = m["unit"], when.day
+    if not m["n"] and unit in _COUNTED and not m.groupdict().get("few"):
+        return None, True       # "за дни без тепла" is no term
     if m.groupdict().get("few"):
         n = 2
     if not 0 < n <= MOST:
@@ -355,7 +361,7 @@ _GRAMMAR: tuple[tuple[str, str, Callable[[re.Match[str], When], tuple[date | Non
     ("season", rf"{BEFORE}s(?P<season>\d){E}(?: {PART_KK})?", _season),
     ("year", rf"{PART} {_years('a')}", _whole_year),
     ("year", rf"{_years('b')} {PART_KK}", _whole_year),
-    ("year", rf"{_years('a')}(?! \d)(?: ишинде)?", _whole_year),
+    ("year", rf"(?<!- )(?:20\d\d - (?=20))?{_years('a')}(?! \d)(?! - \d)(?: ишинде)?", _whole_year),
     ("term", _plain(rf"(?:в течение|в течении|в срок(?: (?:не более|до|не позднее))?|за|через|спустя|в пределах|не позднее чем через|не более(?: чем)?(?: за)?|в (?:ближайш|последующ|следующ)\w{{2,3}}) (?:(?:ближайш|последующ|следующ)\w{{2,3}} )?(?:не более )?{RANGE}(?:(?P<n>{N}) )?(?:(?P<few>пар[ыу]) )?(?:\( \S+ \) )?(?:{WORKING} )?(?:ближайш\w{{2,3}} )?{UNIT}"), _span),
     ("term", _plain(rf"в {RANGE}(?P<n>{N}) (?:- )?(?:(?:х|ти|ми|и) (?:- )?)?(?P<unit>дневн|недельн|месячн|суточн)\w{{2,3}} срок\w?"), _span),
     ("term", _plain(rf"в (?:(?P<two>двух)|(?P<three>тр[еи]х)|(?P<four>четырех)|(?P<five>пяти)|(?P<seven>семи)|(?P<ten>десяти)|(?P<fifteen>пятнадцати)|(?P<twenty>двадцати)|(?P<thirty>тридцати)|(?P<one>))(?P<unit>дневн|недельн|месячн|суточн)\w{{2,3}} срок\w?"), _word_term),

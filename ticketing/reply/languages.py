@@ -7,6 +7,7 @@ English or in another language may be answered in Kazakh or Russian.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from monitor.core.language import LanguageModel
 from monitor.core.text import Text
@@ -56,3 +57,17 @@ def contains(text: str, wanted: str, model: LanguageModel) -> bool:
             held += count // 2
         waiting = ""
     return held >= WORDS or (total > 0 and held >= SHARE * total and held >= 4)
+
+
+def answer_language(asked: str | None, question: str, model: LanguageModel) -> Literal["kk", "ru"]:
+    """The language to answer in: that of the citizen; of a mixed question that of most of its words, where they are even or it
+    is in neither, the state language."""
+    asked = asked or (model.of(Text(question)) if question.strip() else "other")
+    if asked in _FAMILY:
+        return "ru" if _FAMILY[asked] == "ru" else "kk"
+    counts = {"kk": 0, "ru": 0}
+    for word in _WORD.findall(question[:READ].lower()):
+        weight = model.weigh(word)
+        if abs(weight) > 1:
+            counts["kk" if weight > 0 else "ru"] += 1
+    return "ru" if asked == "mixed" and counts["ru"] > counts["kk"] else "kk"
