@@ -186,6 +186,11 @@ def load_knowledge(folder: Path | None = None) -> Knowledge:
         language=_language(source), places=_places(source), topics=topics, ruleset=source.ruleset)
 
 
+def load_language(folder: Path | None = None) -> LanguageModel:
+    """The language model of a knowledge folder alone. Raises KnowledgeError."""
+    return _language(Source(folder or DEFAULT))
+
+
 def _words(source: Source, name: str) -> WordModel:
     """A table of tools/fit_words.py: labels and biases in the first row; then signs with their idf and weights in hundredths,
     and marks of the word lists, whose idf is "-"."""

@@ -21,6 +21,7 @@ COMMANDS = {
     "learn": "a classifier from the office's own history",
     "register": "verify, show and export the register",
     "due": "a due date explained",
+    "answer-check": "promises and warnings for each official answer of a JSONL file",
     "source": "list sources, try one",
     "user": "people: add, list, link, disable",
     "db": "the database: upgrade, backup, restore, erase",
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if not words or words[0] not in COMMANDS:
             parser().parse_args(words or ["--help"])
-        command = import_module(f"monitor.commands.{words[0]}")  # only what is run is imported: start-up stays quick
+        command = import_module(f"monitor.commands.{words[0].replace('-', '_')}")  # only what is run is imported: start-up stays quick
         own = _Parser(prog=f"qulaq {words[0]}", description=command.__doc__,
                       formatter_class=argparse.RawDescriptionHelpFormatter)
         command.add_arguments(own)
