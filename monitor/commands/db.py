@@ -25,7 +25,6 @@ from config.settings import Retention, Settings
 from monitor.commands import Unusable, add_database, first_problem, open_database, print_json, warn
 from monitor.setting import WRONG, read_settings
 from monitor.store import backup
-from monitor.store.authors import ROTATE_AFTER
 from monitor.store.engine import Database, UnusableDatabase
 from monitor.store.schema import upgrade
 from monitor.store.tombstones import bury, tombstone_key
@@ -238,7 +237,7 @@ def _wipe(db: Database, args: argparse.Namespace, policy: Retention, now: dateti
         number, scope = _scope(c, args, now)
         if scope is None:
             warn(f"There is no number {args.number}." if args.number else f"No post of {args.author} is known. Posts older than "
-                 f"{ROTATE_AFTER.days} days are not tied to an author any more: name their numbers.")
+                 f"{policy.author_key_days} days are not tied to an author any more: name their numbers.")
             return 1
         if args.dry_run:
             return _say(args, {"would_erase": {"posts": len(scope.posts), "numbers": sorted(scope.numbers)}})
