@@ -325,7 +325,7 @@ def _day_of_month(m: re.Match[str], when: When) -> tuple[date | None, bool]:
 
 
 def _feast(m: re.Match[str], when: When) -> tuple[date | None, bool]:
-    return date(when.day.year, 12, 31), True
+    return (when.next_of(9, 1), False) if m["school"] else (date(when.day.year, 12, 31), True)
 
 
 _COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30}
@@ -377,7 +377,7 @@ _GRAMMAR: tuple[tuple[str, str, Callable[[re.Match[str], When], tuple[date | Non
     ("weekend", _plain(r"(?:в|на|до|к) (?:ближайш\w{1,3} |этих |эти |(?P<later>следующ\w{1,3}) )?выходны\w{1,2}|(?:осы )?демалыс(?: күн\w{2,6}| аяғ\w{2,4})"), _weekend),
     ("day", rf"(?<=[а-я] ){DAY} числ\w{{1,3}}(?: (?:{NOW}|{LATER}) месяц\w)?", _day_of_month),
     ("day", _plain(rf"(?:(?:{NOW}|{LATER}) )?ай(?:дың|ының) {DAY}"), _day_of_month),
-    ("feast", _plain(r"(?:нового года|новому году|новогодних праздников|новогодним праздникам|жаңа жылға(?= де[ий]{1,2}н))"), _feast),
+    ("feast", _plain(r"(?P<school>(?:начал[ау] )?(?:нового )?учебного года|учебному году|оқу жылы(?:на|ның басына| басталғанша))|(?:нового года|новому году|новогодних праздников|новогодним праздникам|жаңа жылға(?= де[ий]{1,2}н))"), _feast),
 )
 _COMPILED = tuple((kind, re.compile(rf"(?<= ){pattern}(?= )"), reader) for kind, pattern, reader in _GRAMMAR)
 _BY = re.compile(_plain(

@@ -35,8 +35,14 @@ class Promise:
 _KAZAKH = re.compile("[әіңғүұқөһӘІҢҒҮҰҚӨҺ]")
 _KAZAKH_WORDS = frozenset(fold(
     "дейін және бойынша үшін ішінде мен бен пен болады туралы сіздің өтініш жол көше су жылу жұмыс жұмыстары күні айында қайта барлық кейін бастап қала ауыл осы сәлеметсіз құрметті бригада").split()) - {"мен", "пен", "су", "бригада", "жол", "бен"}
-_KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|ямыз|ямиз|яды|асыз|есиз|йсыз|йсиз|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
+_RUSSIAN_WORDS = frozenset(fold("и в во на с со по до не для что из к у за от при будет будут буду если уже или а но его их это вы мы").split())
+_KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|ямыз|ямиз|яды|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
 _KK_DONE = re.compile(r"\w{2,}(?:[лнрйаеыиутсзкгпшбм](?:ды|ди|ты|ти)|дык|дик|тык|тик|ган|ген|кан|кен|ганбыз|генбиз|дым|дим|ып|ип|уде|уда)")
+_YOU = re.compile(r"(?!аласыз)\w{3,}(?:асыз|есиз|йсыз|йсиз)")
+"""What the one addressed does: жазыласыз, бересіз; "аласыз" is what they get."""
+_SAID = re.compile(r"\w{2,}(?:ган|ген|кан|кен)(?:ымыз|имиз|дары|дери)?\w{0,2}(?:дай|дей)")
+"""As was said: айтқанымыздай."""
+_IF = re.compile(r"\w{3,}(?:са|се)(?:к|к|ныз|низ)?")
 _KK_GERUND = re.compile(r"\w{2,}(?:ып|ип|йп|п)")
 DONE = re.compile(
     r"(?!ресторан|ветеран|член|замен|смен|цен|стен|охран|стран|экран|план|кран|арен|колон|тарелк|правил|материал|канал|квартал|персонал|сигнал|подвал|дел[ао]|сел[аоь]|школ|стол|дан(?:о|ы|а)$|числ|дол|недел|отдел|начальн|мусор|тротуар|зан[ия]|площад|жител|масл|стекл)"
@@ -45,6 +51,10 @@ RU_FUTURE = re.compile(
     r"(?:от|за|по|про|вы|у|при|на|до|рас|раз|раш|из|ис|вос|воз|об|под|пере|вз|в)\w{3,}(?:им|ем|ют|ят|ит|ут|ат|ет)|с\w{4,}(?:им|ем|ют|ят)|\w{3,}(?:ется|утся|ится|ятся|емся|имся)")
 """Perfective verbs by their prefix, for those that no list has."""
 _NOT_VERB = frozenset(fold("причем затем совсем поэтому потом насчет расчет зачет отчет предмет проект совет просвет объем прием обьем подъем период объект сюжет дует будет подход всем университет приоритет проспект прокурат запрет обет вокзалам отделам поселкам районам поэтапно нельзя выбират запросам прогулкам условиям документам вопросам обращениям").split())
+READ = 100_000
+"""Characters of an answer that are read for promises; the longest real one seen has 9,000."""
+MOST = 12
+"""Dates of one sentence that are looked at; more are a list, not promises."""
 LEGAL_DAYS = 15
 """Working days within which an appeal is considered (АППК art. 76): an answer "within 15 working days" is the law's limit."""
 LONG = 275
@@ -63,7 +73,7 @@ class Finder:
         """Every promise of an answer, in the order of its text."""
         found: list[Promise] = []
         said: set[tuple[date, bool]] = set()
-        read = [one for line in lines(text, self.calendar) for one in self._of(line, when)]
+        read = [one for line in lines(text[:READ], self.calendar) for one in self._of(line, when)]
         finer = any(kind != "year" for *_, kind in read)
         for promise, kazakh, kind in read:
             if kind == "year" and finer:
@@ -80,11 +90,15 @@ class Finder:
             return
         groups = self._groups(line)
         before: tuple[int, date] | None = None
+        read: _Sentence | None = None
+        seen = 0
         for phrase in dated:
             sentence = line.sentence(phrase.first)
-            if phrase.due < when.day or before == (sentence[0], phrase.due):
+            if read is None or read.start != sentence[0]:
+                read, seen = _Sentence(line, groups, *sentence), 0
+            seen += 1
+            if seen > MOST or phrase.due < when.day or before == (sentence[0], phrase.due):
                 continue
-            read = _Sentence(line, groups, *sentence)
             if read.promises(phrase, when):
                 before = sentence[0], phrase.due
                 yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh, phrase.kind
@@ -92,7 +106,7 @@ class Finder:
     def dated(self, line: Line, when: When) -> bool:
         """Whether a line says when: by any date but the terms of the law and of the citizen."""
         groups = self._groups(line)
-        for phrase in phrases(line, when):
+        for phrase in phrases(line, when)[:MOST]:
             start, end = line.sentence(phrase.first)
             marks = {mark for i in range(start, end) for mark, _ in groups.get(i, ())}
             if phrase.kind != "term" or not marks & {"legal", "citizen"}:
@@ -116,7 +130,8 @@ class _Sentence:
         self.line, self.groups, self.start, self.end = line, groups, start, end
         self.words = [t.text for t in line.tokens[start:end]]
         raw = line.text.clean[slice(*_extent(line, start, end))]
-        self.kazakh = bool(_KAZAKH.search(raw)) or not _KAZAKH_WORDS.isdisjoint(self.words)
+        kazakh = sum(1 for w in raw.split() if w[0].islower() and _KAZAKH.search(w)) + sum(w in _KAZAKH_WORDS for w in self.words)
+        self.kazakh = kazakh > sum(w in _RUSSIAN_WORDS for w in self.words)
         self.verbs: dict[int, str] = {}     # token -> future, plan or done
         self.heads: set[int] = set()        # tokens that make a clause: verbs, and what a citizen may or a schedule does
         self._read()
@@ -129,9 +144,7 @@ class _Sentence:
             marks = {mark: last for mark, last in self.groups.get(i, ())}
             tense = next((m for m in ("future", "plan", "done") if m in marks), None)
             if tense is None and i > taken and not marks:
-                tense = self._kazakh(word, i) if self.kazakh else None
-                if tense is None and (not self.kazakh or not _KAZAKH.search(word)):
-                    tense = _russian(word)
+                tense = self._kazakh(word, i) if self.kazakh else _russian(word)
             if marks:
                 taken = max(taken, *marks.values())
             if tense == "future":
@@ -146,6 +159,8 @@ class _Sentence:
     def _kazakh(self, word: str, at: int) -> str | None:
         if len(word) < 5 or ":" in word:
             return None
+        if _SAID.fullmatch(word):
+            return "done"
         if _KK_FUTURE.fullmatch(word):
             return "future"
         ends = at + 1 >= self.end or self.words[at + 1 - self.start] in {",", ")", "-", "жане", "деп", "бирак", "ал", ":"}
@@ -176,13 +191,14 @@ class _Sentence:
         return any(start <= i < end for i in self.heads)
 
     def _has(self, name: str, start: int, end: int) -> bool:
-        return any(start <= i < end and any(mark == name for mark, _ in marks) for i, marks in self.groups.items())
+        groups = self.groups
+        return any(mark == name for i in range(start, end) if i in groups for mark, _ in groups[i])
 
     def promises(self, phrase: Phrase, when: When) -> bool:
         """Whether a phrase of a date in this sentence is a promise."""
         if phrase.frame == "ref":
             return False
-        if self._has("money", self.start, self.end) or self._has("quoted", self.start, self.end) or self._depends():
+        if self._has("money", self.start, self.end) or self._has("quoted", self.start, self.end) or self._depends() or self._if():
             return False
         start, end = self._clause(phrase.first, phrase.last)
         if self._has("citizen", start, end) or self._can(start, end) or self._has("schedule", start, end) or self._has("negated", start, end):
@@ -213,9 +229,16 @@ class _Sentence:
         opened = before.count("«") - before.count("»")
         return opened > 0 and "»" in words[phrase.last + 1 - self.start:]
 
+    def _if(self) -> bool:
+        """Whether a Kazakh sentence has a condition before its comma: төмендесе, … ; the weather is none that binds."""
+        return self.kazakh and any(comma == "," and _IF.fullmatch(w) for w, comma in zip(self.words, self.words[1:], strict=False)) \
+            and not {"райы", "аба", "жауын", "аяз"} & set(self.words)
+
     def _can(self, start: int, end: int) -> bool:
         """Whether the clause says what the one addressed can do: бере аласыз (аласыз alone is "you will get")."""
         words = self.words[start - self.start:end - self.start]
+        if any(_YOU.fullmatch(w) for w in words):
+            return True
         return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in zip(words, words[1:], strict=False))
 
     def _watched(self, phrase: Phrase) -> bool:
@@ -240,6 +263,8 @@ class _Sentence:
                 tense = "plan"
         if tense is None and phrase.frame == "in" and phrase.kind in ("date", "month", "season", "quarter"):
             return self.words[phrase.first - self.start - 1:phrase.first - self.start] in (["-"], [":"])     # пуск котельной — 25 сентября
+        if tense is None and phrase.kind == "near":
+            return phrase.due > when.day
         if phrase.frame == "in" and phrase.kind == "date" and not phrase.full and (phrase.due - when.day).days > LONG:
             return False                # 1 марта, said on the 3rd, is a day gone
         if phrase.frame == "by":
