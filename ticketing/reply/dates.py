@@ -260,7 +260,7 @@ def _span(m: re.Match[str], when: When) -> tuple[date | None, bool]:
         return day + timedelta(7 * n), True
     if unit.startswith("декад"):
         return day + timedelta(10 * n), True
-    if unit.startswith("час") or unit.startswith("сагат"):
+    if unit.startswith(("час", "сагат")):
         return (when.moment + timedelta(hours=n)).date(), True
     if unit.startswith("минут"):
         return (when.moment + timedelta(minutes=n)).date(), True
@@ -364,7 +364,7 @@ _GRAMMAR: tuple[tuple[str, str, Callable[[re.Match[str], When], tuple[date | Non
     ("year", rf"(?<!- )(?:20\d\d - (?=20))?{_years('a')}(?! \d)(?! - \d)(?: ишинде)?", _whole_year),
     ("term", _plain(rf"(?:в течение|в течении|в срок(?: (?:не более|до|не позднее))?|за|через|спустя|в пределах|не позднее чем через|не более(?: чем)?(?: за)?|в (?:ближайш|последующ|следующ)\w{{2,3}}) (?:(?:ближайш|последующ|следующ)\w{{2,3}} )?(?:не более )?{RANGE}(?:(?P<n>{N}) )?(?:(?P<few>пар[ыу]) )?(?:\( \S+ \) )?(?:{WORKING} )?(?:ближайш\w{{2,3}} )?{UNIT}"), _span),
     ("term", _plain(rf"в {RANGE}(?P<n>{N}) (?:- )?(?:(?:х|ти|ми|и) (?:- )?)?(?P<unit>дневн|недельн|месячн|суточн)\w{{2,3}} срок\w?"), _span),
-    ("term", _plain(rf"в (?:(?P<two>двух)|(?P<three>тр[еи]х)|(?P<four>четырех)|(?P<five>пяти)|(?P<seven>семи)|(?P<ten>десяти)|(?P<fifteen>пятнадцати)|(?P<twenty>двадцати)|(?P<thirty>тридцати)|(?P<one>))(?P<unit>дневн|недельн|месячн|суточн)\w{{2,3}} срок\w?"), _word_term),
+    ("term", _plain(r"в (?:(?P<two>двух)|(?P<three>тр[еи]х)|(?P<four>четырех)|(?P<five>пяти)|(?P<seven>семи)|(?P<ten>десяти)|(?P<fifteen>пятнадцати)|(?P<twenty>двадцати)|(?P<thirty>тридцати)|(?P<one>))(?P<unit>дневн|недельн|месячн|суточн)\w{2,3} срок\w?"), _word_term),
     ("term", _plain(rf"{RANGE}(?:(?P<n>{N}) )?(?:\( \S+ \) )?(?:{WORKING} )?{UNIT} (?:ішінде|аралығында|мерзімде|мерзімінде|мерзім ішінде|уақытта|уақыт ішінде|кейін|соң|өткен соң|қалдырмай)"), _span),
     ("days", _plain(rf"{RANGE}(?P<n>{N}) (?:{WORKING} )?(?P<unit>күнде|тәулікте|аптада|айда|сағатта)"), _span),
     ("term", _plain(rf"(?:алдағы|жақын|таяу|келесі) {RANGE}(?P<n>{N}) (?:{WORKING} )?{UNIT}"), _span),

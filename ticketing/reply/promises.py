@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from monitor.core.lexicon import Lexicon
 from monitor.core.text import fold
@@ -141,8 +142,8 @@ class _Sentence:
         taken = -1
         for i in range(self.start, self.end):
             word = self.words[i - self.start]
-            marks = {mark: last for mark, last in self.groups.get(i, ())}
-            tense = next((m for m in ("future", "plan", "done") if m in marks), None)
+            marks = dict(self.groups.get(i, ()))
+            tense: str | None = next((m for m in ("future", "plan", "done") if m in marks), None)
             if tense is None and i > taken and not marks:
                 tense = self._kazakh(word, i) if self.kazakh else _russian(word)
             if marks:
@@ -231,20 +232,20 @@ class _Sentence:
 
     def _if(self) -> bool:
         """Whether a Kazakh sentence has a condition before its comma: төмендесе, … ; the weather is none that binds."""
-        return self.kazakh and any(comma == "," and _IF.fullmatch(w) for w, comma in zip(self.words, self.words[1:], strict=False)) \
+        return self.kazakh and any(comma == "," and _IF.fullmatch(w) for w, comma in pairwise(self.words)) \
             and not {"райы", "аба", "жауын", "аяз"} & set(self.words)
 
     def _can(self, start: int, end: int) -> bool:
         """Whether the clause says what the one addressed can do: бере аласыз (аласыз alone is "you will get")."""
         words = self.words[start - self.start:end - self.start]
-        if any(_YOU.fullmatch(w) for w in words):
+        if any(_YOU.fullmatch(w) for w, then in zip(words, [*words[1:], ","], strict=True) if then in {",", ")", ":", "-"}):
             return True
-        return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in zip(words, words[1:], strict=False))
+        return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in pairwise(words))
 
     def _watched(self, phrase: Phrase) -> bool:
         """Whether a matter only stays under control until then: "остаётся на контроле до 4 июня"."""
         before = self.words[max(0, phrase.first - self.start - 2):phrase.first - self.start]
-        return any(w.startswith("контрол") or w.startswith("бакылау") for w in before) and not {",", "-", ":", "срок"} & set(before)
+        return any(w.startswith(("контрол", "бакылау")) for w in before) and not {",", "-", ":", "срок"} & set(before)
 
     def _tense(self, phrase: Phrase, start: int, end: int, when: When) -> bool:
         verbs = {i: t for i, t in self.verbs.items() if start <= i < end and not phrase.first <= i <= phrase.last}
