@@ -39,6 +39,7 @@ _KAZAKH_WORDS = frozenset(fold(
 _RUSSIAN_WORDS = frozenset(fold("и в во на с со по до не для что из к у за от при будет будут буду если уже или а но его их это вы мы").split())
 _KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|ямыз|ямиз|яды|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
 _KK_DONE = re.compile(r"\w{2,}(?:[лнрйаеыиутсзкгпшбм](?:ды|ди|ты|ти)|дык|дик|тык|тик|ган|ген|кан|кен|ганбыз|генбиз|дым|дим|ып|ип|уде|уда)")
+_NO_CONDITION = ("погод", "вопрос", "замет", "вы", "вас", "ваш", "повтор", "звон", "напиш", "сообщ")
 _YOU = re.compile(r"(?!аласыз)\w{3,}(?:асыз|есиз|йсыз|йсиз)")
 """What the one addressed does: жазыласыз, бересіз; "аласыз" is what they get."""
 _SAID = re.compile(r"\w{2,}(?:ган|ген|кан|кен)(?:ымыз|имиз|дары|дери)?\w{0,2}(?:дай|дей)")
@@ -56,6 +57,10 @@ READ = 100_000
 """Characters of an answer that are read for promises; the longest real one seen has 9,000."""
 MOST = 12
 """Dates of one sentence that are looked at; more are a list, not promises."""
+WATCHED = 8
+"""Words that may stand between "на контроле" and its date."""
+_INSIDE = {"month": 31, "quarter": 92, "season": 92, "half": 184}
+"""Days within which a date is a finer word for the same period."""
 LEGAL_DAYS = 15
 """Working days within which an appeal is considered (АППК art. 76): an answer "within 15 working days" is the law's limit."""
 LONG = 275
@@ -75,17 +80,19 @@ class Finder:
         found: list[Promise] = []
         said: set[tuple[date, bool]] = set()
         read = [one for line in lines(text[:READ], self.calendar) for one in self._of(line, when)]
-        finer = any(kind != "year" for *_, kind in read)
-        for promise, kazakh, kind in read:
+        finer = any(kind != "year" for _, _, kind, _ in read)
+        for promise, kazakh, kind, where in read:
             if kind == "year" and finer:
                 continue                # "in the programme of 2027": a date in the same answer says when in it
+            if kind in _INSIDE and any(at == where and other == "date" and 0 <= (promise.due - p.due).days < _INSIDE[kind] for p, _, other, at in read):
+                continue                # "in the second quarter, not later than 10 June"
             if (promise.due, not kazakh) in said:
                 continue                # the other half of a bilingual answer says it again
             said.add((promise.due, kazakh))
             found.append(promise)
         return found
 
-    def _of(self, line: Line, when: When) -> Iterator[tuple[Promise, bool, str]]:
+    def _of(self, line: Line, when: When) -> Iterator[tuple[Promise, bool, str, int]]:
         dated = phrases(line, when)
         if not dated:
             return
@@ -102,7 +109,7 @@ class Finder:
                 continue
             if read.promises(phrase, when):
                 before = sentence[0], phrase.due
-                yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh, phrase.kind
+                yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh, phrase.kind, line.base + sentence[0]
 
     def dated(self, line: Line, when: When) -> bool:
         """Whether a line says when: by any date but the terms of the law and of the citizen."""
@@ -202,7 +209,7 @@ class _Sentence:
         if self._has("money", self.start, self.end) or self._has("quoted", self.start, self.end) or self._depends() or self._if():
             return False
         start, end = self._clause(phrase.first, phrase.last)
-        if self._has("citizen", start, end) or self._can(start, end) or self._has("schedule", start, end) or self._has("negated", start, end):
+        if self._has("citizen", start, end) or self._can(start, end) or self._scheduled(phrase, start, end) or self._has("negated", start, end):
             return False
         if self._has("other", self.start, end) and not self._has("contractor", start, end):
             return False
@@ -230,8 +237,24 @@ class _Sentence:
         opened = before.count("«") - before.count("»")
         return opened > 0 and "»" in words[phrase.last + 1 - self.start:]
 
+    def _scheduled(self, phrase: Phrase, start: int, end: int) -> bool:
+        """Whether the phrase is part of a schedule: one between its commas, or in a clause that has no verb of its own."""
+        return self._has("schedule", *self._segment(phrase)) or (
+            self._has("schedule", start, end) and not any(start <= i < end for i in self.verbs))
+
+    def _segment(self, phrase: Phrase) -> tuple[int, int]:
+        """What stands between the commas around a phrase."""
+        start, end = phrase.first, phrase.last + 1
+        while start > self.start and self.words[start - 1 - self.start] != ",":
+            start -= 1
+        while end < self.end and self.words[end - self.start] != ",":
+            end += 1
+        return start, end
+
     def _if(self) -> bool:
-        """Whether a Kazakh sentence has a condition before its comma: төмендесе, … ; the weather is none that binds."""
+        """Whether the sentence has a condition: если победит; төмендесе, … The weather and the citizen's questions are none."""
+        if "если" in self.words:
+            return not any(w.startswith(_NO_CONDITION) for w in self.words)
         return self.kazakh and any(comma == "," and _IF.fullmatch(w) for w, comma in pairwise(self.words)) \
             and not {"райы", "аба", "жауын", "аяз"} & set(self.words)
 
@@ -243,9 +266,14 @@ class _Sentence:
         return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in pairwise(words))
 
     def _watched(self, phrase: Phrase) -> bool:
-        """Whether a matter only stays under control until then: "остаётся на контроле до 4 июня"."""
-        before = self.words[max(0, phrase.first - self.start - 2):phrase.first - self.start]
-        return any(w.startswith(("контрол", "бакылау")) for w in before) and not {",", "-", ":", "срок"} & set(before)
+        """Whether a matter only stays under control until then: "остаётся на контроле района до 4 июня"."""
+        for i in range(phrase.first - 1, max(self.start, phrase.first - WATCHED) - 1, -1):
+            word = self.words[i - self.start]
+            if word in {",", "-", ":", "срок"} or self.verbs.get(i) in ("future", "done"):
+                return False
+            if word.startswith(("контрол", "бакылау")):
+                return True
+        return False
 
     def _tense(self, phrase: Phrase, start: int, end: int, when: When) -> bool:
         verbs = {i: t for i, t in self.verbs.items() if start <= i < end and not phrase.first <= i <= phrase.last}
