@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from config.knowledge import DEFAULT, Document, KnowledgeError, Source
+import yaml
+
+from config.knowledge import DEFAULT, Document, Source
 from monitor.core.lexicon import BadPattern, Lexicon
 from monitor.core.text import fold
 
@@ -138,23 +140,23 @@ def _calendar(document: Document) -> CalendarWords:
                 for form, ending in _forms(member, endings):
                     named[fold(form)] = f"{letter}{number}:{fold(ending)}" if ending else f"{letter}{number}"
     months = document.need("months")
-    for form, number in months.need("also").items():
-        named[fold(form)] = f"m{int(number.number())}"
-    for form in months.need("not").list():
-        named.pop(fold(form.text()), None)
+    for also, month in months.need("also").items():
+        named[fold(also)] = f"m{int(month.number())}"
+    for no_month in months.need("not").list():
+        named.pop(fold(no_month.text()), None)
     numbers = {fold(word.text()): int(value) for value, words in document.need("numbers").items() for word in words.list()}
     return CalendarWords(named, numbers, frozenset(fold(w.text()) for w in document.need("only_before").list()))
 
 
 def _forms(member: Document, endings: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
     """The forms of a name: as they are listed, or a stem with the endings of its class. A Kazakh form gives its ending."""
-    if member.node.id == "sequence":
+    if isinstance(member.node, yaml.SequenceNode):
         for form in member.list():
             word = form.text()
             yield word, next((e for e in sorted(endings["kk"], key=len, reverse=True) if e and word.endswith(e)), "")
         return
     for kind, stem in member.items():
         if kind not in endings:
-            raise KnowledgeError(str(stem.wrong(f"no endings are called {kind!r}")))
+            raise stem.wrong(f"no endings are called {kind!r}")
         for ending in endings[kind]:
             yield stem.text() + ending, ending if kind == "kk" else ""

@@ -32,7 +32,7 @@ from ticketing.reply.substance import Reader
 
 __all__ = ["SAID", "Checker", "Earlier", "Findings", "Promise", "Warning", "check", "promises"]
 
-Warning = Literal["brush_off", "no_specifics", "wrong_language", "personal_data", "copied"]  # noqa: A001
+Warning = Literal["brush_off", "no_specifics", "wrong_language", "personal_data", "copied"]
 
 SAID: dict[Warning, str] = {
     "brush_off": N_("The answer says nothing: no fact, date, action, person or address. Write what was or will be done, where, when and by whom."),

@@ -123,8 +123,8 @@ def _years(side: str = "") -> str:
 
 AFTER, BEFORE = rf"(?: {_years('a')})?", rf"(?:{_years('b')} )?"
 UNIT = _plain(
-    r"(?P<unit>дн(?:я|ей|ю|ям|и|ях)|день|күн(?:нің|ге|де|дік|ін|і|)|сут(?:ок|ки|ками|очный)|тәулік\w{0,5}|недел\w{0,3}|апта\w{0,4}|месяц\w{0,3}|ай(?:дың|лық|да|ға|)|квартал\w{0,2}"
-    r"|тоқсан\w{0,3}|год(?:а|у)?|лет|жыл(?:дың|да|ға|)|час(?:а|ов)?|сағат\w{0,4}|полугоди\w{1,2}|полугода|минут\w{0,2}|декад\w{0,2})")
+    r"(?P<unit>дн(?:я|ей|ю|ям|и|ях)|день|күн(?:нің|інің|нен|ге|де|дік|ін|і|)|сут(?:ок|ки|ками|очный)|тәулік\w{0,5}|недел\w{0,3}|апта\w{0,4}|месяц\w{0,3}|ай(?:дың|дан|лық|да|ға|)|квартал\w{0,2}"
+    r"|тоқсан\w{0,3}|год(?:а|у)?|лет|жыл(?:дың|дан|да|ға|)|час(?:а|ов)?|сағат\w{0,4}|полугоди\w{1,2}|полугода|минут\w{0,2}|декад\w{0,2})")
 PART = _plain(
     r"(?P<part>конц\w{0,2}|конец|исход\w?|середин\w{1,2}|начал\w{1,2}|перв\w{2,3} числ\w{1,3}|последн\w{2,3} (?:числ\w{1,3}|дн\w{1,2})"
     rf"|(?P<count>[123]){E} (?:декад\w{{1,3}}|половин\w{{1,3}})|последн\w{{2,3}} декад\w{{1,3}})")
@@ -260,7 +260,7 @@ def _span(m: re.Match[str], when: When) -> tuple[date | None, bool]:
         return day + timedelta(7 * n), True
     if unit.startswith("декад"):
         return day + timedelta(10 * n), True
-    if unit.startswith("час") or unit.startswith("сагат"):
+    if unit.startswith(("час", "сагат")):
         return (when.moment + timedelta(hours=n)).date(), True
     if unit.startswith("минут"):
         return (when.moment + timedelta(minutes=n)).date(), True
@@ -297,7 +297,7 @@ def _near(m: re.Match[str], when: When) -> tuple[date | None, bool]:
     said = m["near"]
     if said.startswith(("сегодн", "бугин", "вечер", "кеш", "сутк", "обед", "тус", "утр")):
         return when.day, True
-    if said.startswith(("завтр", "ертен")):
+    if said.startswith(("завтр", "ертен")) and "послезавтр" not in said and "бурсигун" not in said:
         return when.day + timedelta(1), True
     return when.day + timedelta(2), True
 
@@ -325,7 +325,7 @@ def _day_of_month(m: re.Match[str], when: When) -> tuple[date | None, bool]:
 
 
 def _feast(m: re.Match[str], when: When) -> tuple[date | None, bool]:
-    return date(when.day.year, 12, 31), True
+    return (when.next_of(9, 1), False) if m["school"] else (date(when.day.year, 12, 31), True)
 
 
 _COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30}
@@ -364,7 +364,7 @@ _GRAMMAR: tuple[tuple[str, str, Callable[[re.Match[str], When], tuple[date | Non
     ("year", rf"(?<!- )(?:20\d\d - (?=20))?{_years('a')}(?! \d)(?! - \d)(?: ишинде)?", _whole_year),
     ("term", _plain(rf"(?:в течение|в течении|в срок(?: (?:не более|до|не позднее))?|за|через|спустя|в пределах|не позднее чем через|не более(?: чем)?(?: за)?|в (?:ближайш|последующ|следующ)\w{{2,3}}) (?:(?:ближайш|последующ|следующ)\w{{2,3}} )?(?:не более )?{RANGE}(?:(?P<n>{N}) )?(?:(?P<few>пар[ыу]) )?(?:\( \S+ \) )?(?:{WORKING} )?(?:ближайш\w{{2,3}} )?{UNIT}"), _span),
     ("term", _plain(rf"в {RANGE}(?P<n>{N}) (?:- )?(?:(?:х|ти|ми|и) (?:- )?)?(?P<unit>дневн|недельн|месячн|суточн)\w{{2,3}} срок\w?"), _span),
-    ("term", _plain(rf"в (?:(?P<two>двух)|(?P<three>тр[еи]х)|(?P<four>четырех)|(?P<five>пяти)|(?P<seven>семи)|(?P<ten>десяти)|(?P<fifteen>пятнадцати)|(?P<twenty>двадцати)|(?P<thirty>тридцати)|(?P<one>))(?P<unit>дневн|недельн|месячн|суточн)\w{{2,3}} срок\w?"), _word_term),
+    ("term", _plain(r"в (?:(?P<two>двух)|(?P<three>тр[еи]х)|(?P<four>четырех)|(?P<five>пяти)|(?P<seven>семи)|(?P<ten>десяти)|(?P<fifteen>пятнадцати)|(?P<twenty>двадцати)|(?P<thirty>тридцати)|(?P<one>))(?P<unit>дневн|недельн|месячн|суточн)\w{2,3} срок\w?"), _word_term),
     ("term", _plain(rf"{RANGE}(?:(?P<n>{N}) )?(?:\( \S+ \) )?(?:{WORKING} )?{UNIT} (?:ішінде|аралығында|мерзімде|мерзімінде|мерзім ішінде|уақытта|уақыт ішінде|кейін|соң|өткен соң|қалдырмай)"), _span),
     ("days", _plain(rf"{RANGE}(?P<n>{N}) (?:{WORKING} )?(?P<unit>күнде|тәулікте|аптада|айда|сағатта)"), _span),
     ("term", _plain(rf"(?:алдағы|жақын|таяу|келесі) {RANGE}(?P<n>{N}) (?:{WORKING} )?{UNIT}"), _span),
@@ -372,12 +372,12 @@ _GRAMMAR: tuple[tuple[str, str, Callable[[re.Match[str], When], tuple[date | Non
     ("current", rf"{PART} (?:(?:{NOW}|{LATER}) )?(?:{WORKING} )?{PERIOD}", _current),
     ("current", rf"(?:(?:{NOW}|{LATER}) )?(?:{WORKING} )?{PERIOD} {PART_KK}", _current),
     ("current", _plain(rf"(?:в течение |в |на |до |к |за )?(?:{NOW}|{LATER}) {PERIOD}(?: ішінде| соң\w{{0,5}})?"), _current),
-    ("near", _plain(r"(?:в течение )?(?P<near>сегодняшн\w{2,3} дн\w|сегодня|бүгін\w{0,3}|завтра\w{0,6}(?: дн\w)?|ертең\w{0,4}|послезавтра|бүрсігүн\w{0,3}|арғы күні|(?<=до )вечера(?! w)|(?<=к )вечеру(?! w)|(?<=до )обеда|кеш(?:ке|ке қарай)(?= де[ий]{1,2}н)|түс(?:ке)(?= де[ий]{1,2}н))(?: күні)?"), _near),
-    ("weekday", rf"(?:(?P<later>следующ\w{{2,3}}|келеси) )?(?:{NOW} )?w(?P<weekday>\d){E}(?: (?:кун|кеш)\w{{0,4}})?", _weekday),
+    ("near", _plain(r"(?:в течение )?(?P<near>(?:завтра - )?послезавтра|(?:ертең - )?бүрсігүн\w{0,3}|сегодняшн\w{2,3} дн\w|сегодня|бүгін\w{0,3}|завтра\w{0,6}(?: дн\w)?|ертең\w{0,4}|арғы күні|(?<=до )вечера(?! w)|(?<=к )вечеру(?! w)|(?<=до )обеда|кеш(?:ке|ке қарай)(?= де[ий]{1,2}н)|түс(?:ке)(?= де[ий]{1,2}н))(?: күні)?"), _near),
+    ("weekday", rf"(?:(?P<later>следующ\w{{2,3}}|келеси) )?(?:{NOW} )?(?:апта\w{{0,4}} |недел\w{{1,2}} (?:в |во )?)?w(?P<weekday>\d){E}(?: (?:кун|кеш)\w{{0,4}})?", _weekday),
     ("weekend", _plain(r"(?:в|на|до|к) (?:ближайш\w{1,3} |этих |эти |(?P<later>следующ\w{1,3}) )?выходны\w{1,2}|(?:осы )?демалыс(?: күн\w{2,6}| аяғ\w{2,4})"), _weekend),
     ("day", rf"(?<=[а-я] ){DAY} числ\w{{1,3}}(?: (?:{NOW}|{LATER}) месяц\w)?", _day_of_month),
     ("day", _plain(rf"(?:(?:{NOW}|{LATER}) )?ай(?:дың|ының) {DAY}"), _day_of_month),
-    ("feast", _plain(r"(?:нового года|новому году|новогодних праздников|новогодним праздникам|жаңа жылға(?= де[ий]{1,2}н))"), _feast),
+    ("feast", _plain(r"(?P<school>(?:начал[ау] )?(?:нового )?учебного года|учебному году|оқу жылы(?:на|ның басына| басталғанша))|(?:нового года|новому году|новогодних праздников|новогодним праздникам|жаңа жылға(?= де[ий]{1,2}н))"), _feast),
 )
 _COMPILED = tuple((kind, re.compile(rf"(?<= ){pattern}(?= )"), reader) for kind, pattern, reader in _GRAMMAR)
 _BY = re.compile(_plain(
@@ -449,7 +449,7 @@ def _frame(line: str, start: int, end: int, kind: str, said: str) -> tuple[Frame
         return "from", start, end
     if kind in ("month", "season", "quarter") and _GENITIVE.search(last) and not by:
         return "ref", start, end        # қараша айының төлемі
-    if _REF_AFTER.match(line, end) or (_DOC_ENDING.search(last) and kind in ("date", "month", "year", "day")):
+    if (kind in ("date", "month", "day") and _REF_AFTER.match(line, end)) or (_DOC_ENDING.search(last) and kind in ("date", "month", "year", "day")):
         return "ref", start, end
     if said.startswith(("конц", "конец", "сон")) and before.endswith((" к ", " до ")):
         return "by", start, end

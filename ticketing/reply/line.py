@@ -75,7 +75,7 @@ def _shorter(word: str) -> Iterator[str]:
 class Line:
     """The tokens of a text, the line they make, and the way back to the raw text."""
 
-    __slots__ = ("_starts", "base", "line", "text", "tokens")
+    __slots__ = ("_sentences", "_starts", "base", "line", "text", "tokens")
 
     def __init__(self, text: Text, calendar: Calendar, base: int = 0) -> None:
         self.text, self.base = text, base
@@ -85,6 +85,7 @@ class Line:
         for token in self.tokens:
             self._starts.append(at)
             at += len(token.text) + 1
+        self._sentences = list(_sentences(self.tokens))
         self.line = " " + " ".join([t.text for t in self.tokens]) + " "
 
     def token_at(self, offset: int) -> int:
@@ -98,13 +99,21 @@ class Line:
         return start + self.base, end + self.base
 
     def sentence(self, at: int) -> tuple[int, int]:
-        """First token of the sentence that a token lies in, and the one behind its last."""
-        tokens, start, end = self.tokens, at, at
-        while start > 0 and tokens[start - 1].text != ".":
-            start -= 1
-        while end < len(tokens) and tokens[end].text != ".":
-            end += 1
-        return start, end
+        """First token of the sentence that a token lies in, and the one behind its last (its stop, if it has one)."""
+        return self._sentences[bisect_right(self._sentences, (at, len(self.tokens) + 1)) - 1]
+
+
+LONGEST = 120
+"""Tokens of a sentence; what goes on without a stop is cut there, so that the work on it stays linear."""
+
+
+def _sentences(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    start = 0
+    for i, token in enumerate(tokens):
+        if token.text == "." or i - start >= LONGEST:
+            yield start, i
+            start = i + (token.text == ".")
+    yield start, len(tokens)
 
 
 def lines(raw: str, calendar: Calendar) -> Iterator[Line]:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from monitor.core.lexicon import Lexicon
 from monitor.core.text import fold
@@ -35,8 +36,15 @@ class Promise:
 _KAZAKH = re.compile("[әіңғүұқөһӘІҢҒҮҰҚӨҺ]")
 _KAZAKH_WORDS = frozenset(fold(
     "дейін және бойынша үшін ішінде мен бен пен болады туралы сіздің өтініш жол көше су жылу жұмыс жұмыстары күні айында қайта барлық кейін бастап қала ауыл осы сәлеметсіз құрметті бригада").split()) - {"мен", "пен", "су", "бригада", "жол", "бен"}
-_KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|ямыз|ямиз|яды|асыз|есиз|йсыз|йсиз|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
+_RUSSIAN_WORDS = frozenset(fold("и в во на с со по до не для что из к у за от при будет будут буду если уже или а но его их это вы мы").split())
+_KK_FUTURE = re.compile(r"\w{2,}(?:ады|еди|иды|йды|йди|амыз|емиз|ймыз|ймиз|умыз|ямыз|ямиз|яды|амын|емин|мак|мек|макшы|мекши|макпыз|мекпиз|бак|бек|пак|пек|макпыз)")
 _KK_DONE = re.compile(r"\w{2,}(?:[лнрйаеыиутсзкгпшбм](?:ды|ди|ты|ти)|дык|дик|тык|тик|ган|ген|кан|кен|ганбыз|генбиз|дым|дим|ып|ип|уде|уда)")
+_NO_CONDITION = ("погод", "вопрос", "замет", "вы", "вас", "ваш", "повтор", "звон", "напиш", "сообщ")
+_YOU = re.compile(r"(?!аласыз)\w{3,}(?:асыз|есиз|йсыз|йсиз)")
+"""What the one addressed does: жазыласыз, бересіз; "аласыз" is what they get."""
+_SAID = re.compile(r"\w{2,}(?:ган|ген|кан|кен)(?:ымыз|имиз|дары|дери)?\w{0,2}(?:дай|дей)")
+"""As was said: айтқанымыздай."""
+_IF = re.compile(r"\w{3,}(?:са|се)(?:к|к|ныз|низ)?")
 _KK_GERUND = re.compile(r"\w{2,}(?:ып|ип|йп|п)")
 DONE = re.compile(
     r"(?!ресторан|ветеран|член|замен|смен|цен|стен|охран|стран|экран|план|кран|арен|колон|тарелк|правил|материал|канал|квартал|персонал|сигнал|подвал|дел[ао]|сел[аоь]|школ|стол|дан(?:о|ы|а)$|числ|дол|недел|отдел|начальн|мусор|тротуар|зан[ия]|площад|жител|масл|стекл)"
@@ -45,6 +53,14 @@ RU_FUTURE = re.compile(
     r"(?:от|за|по|про|вы|у|при|на|до|рас|раз|раш|из|ис|вос|воз|об|под|пере|вз|в)\w{3,}(?:им|ем|ют|ят|ит|ут|ат|ет)|с\w{4,}(?:им|ем|ют|ят)|\w{3,}(?:ется|утся|ится|ятся|емся|имся)")
 """Perfective verbs by their prefix, for those that no list has."""
 _NOT_VERB = frozenset(fold("причем затем совсем поэтому потом насчет расчет зачет отчет предмет проект совет просвет объем прием обьем подъем период объект сюжет дует будет подход всем университет приоритет проспект прокурат запрет обет вокзалам отделам поселкам районам поэтапно нельзя выбират запросам прогулкам условиям документам вопросам обращениям").split())
+READ = 100_000
+"""Characters of an answer that are read for promises; the longest real one seen has 9,000."""
+MOST = 12
+"""Dates of one sentence that are looked at; more are a list, not promises."""
+WATCHED = 8
+"""Words that may stand between "на контроле" and its date."""
+_INSIDE = {"month": 31, "quarter": 92, "season": 92, "half": 184}
+"""Days within which a date is a finer word for the same period."""
 LEGAL_DAYS = 15
 """Working days within which an appeal is considered (АППК art. 76): an answer "within 15 working days" is the law's limit."""
 LONG = 275
@@ -63,36 +79,42 @@ class Finder:
         """Every promise of an answer, in the order of its text."""
         found: list[Promise] = []
         said: set[tuple[date, bool]] = set()
-        read = [one for line in lines(text, self.calendar) for one in self._of(line, when)]
-        finer = any(kind != "year" for *_, kind in read)
-        for promise, kazakh, kind in read:
+        read = [one for line in lines(text[:READ], self.calendar) for one in self._of(line, when)]
+        finer = any(kind != "year" for _, _, kind, _ in read)
+        for promise, kazakh, kind, where in read:
             if kind == "year" and finer:
                 continue                # "in the programme of 2027": a date in the same answer says when in it
+            if kind in _INSIDE and any(at == where and other == "date" and 0 <= (promise.due - p.due).days < _INSIDE[kind] for p, _, other, at in read):
+                continue                # "in the second quarter, not later than 10 June"
             if (promise.due, not kazakh) in said:
                 continue                # the other half of a bilingual answer says it again
             said.add((promise.due, kazakh))
             found.append(promise)
         return found
 
-    def _of(self, line: Line, when: When) -> Iterator[tuple[Promise, bool, str]]:
+    def _of(self, line: Line, when: When) -> Iterator[tuple[Promise, bool, str, int]]:
         dated = phrases(line, when)
         if not dated:
             return
         groups = self._groups(line)
         before: tuple[int, date] | None = None
+        read: _Sentence | None = None
+        seen = 0
         for phrase in dated:
             sentence = line.sentence(phrase.first)
-            if phrase.due < when.day or before == (sentence[0], phrase.due):
+            if read is None or read.start != sentence[0]:
+                read, seen = _Sentence(line, groups, *sentence), 0
+            seen += 1
+            if seen > MOST or phrase.due < when.day or before == (sentence[0], phrase.due):
                 continue
-            read = _Sentence(line, groups, *sentence)
             if read.promises(phrase, when):
                 before = sentence[0], phrase.due
-                yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh, phrase.kind
+                yield Promise(*line.raw_span(phrase.first, phrase.last), phrase.due), read.kazakh, phrase.kind, line.base + sentence[0]
 
     def dated(self, line: Line, when: When) -> bool:
         """Whether a line says when: by any date but the terms of the law and of the citizen."""
         groups = self._groups(line)
-        for phrase in phrases(line, when):
+        for phrase in phrases(line, when)[:MOST]:
             start, end = line.sentence(phrase.first)
             marks = {mark for i in range(start, end) for mark, _ in groups.get(i, ())}
             if phrase.kind != "term" or not marks & {"legal", "citizen"}:
@@ -116,7 +138,8 @@ class _Sentence:
         self.line, self.groups, self.start, self.end = line, groups, start, end
         self.words = [t.text for t in line.tokens[start:end]]
         raw = line.text.clean[slice(*_extent(line, start, end))]
-        self.kazakh = bool(_KAZAKH.search(raw)) or not _KAZAKH_WORDS.isdisjoint(self.words)
+        kazakh = sum(1 for w in raw.split() if w[0].islower() and _KAZAKH.search(w)) + sum(w in _KAZAKH_WORDS for w in self.words)
+        self.kazakh = kazakh > sum(w in _RUSSIAN_WORDS for w in self.words)
         self.verbs: dict[int, str] = {}     # token -> future, plan or done
         self.heads: set[int] = set()        # tokens that make a clause: verbs, and what a citizen may or a schedule does
         self._read()
@@ -126,12 +149,10 @@ class _Sentence:
         taken = -1
         for i in range(self.start, self.end):
             word = self.words[i - self.start]
-            marks = {mark: last for mark, last in self.groups.get(i, ())}
-            tense = next((m for m in ("future", "plan", "done") if m in marks), None)
+            marks = dict(self.groups.get(i, ()))
+            tense: str | None = next((m for m in ("future", "plan", "done") if m in marks), None)
             if tense is None and i > taken and not marks:
-                tense = self._kazakh(word, i) if self.kazakh else None
-                if tense is None and (not self.kazakh or not _KAZAKH.search(word)):
-                    tense = _russian(word)
+                tense = self._kazakh(word, i) if self.kazakh else _russian(word)
             if marks:
                 taken = max(taken, *marks.values())
             if tense == "future":
@@ -146,6 +167,8 @@ class _Sentence:
     def _kazakh(self, word: str, at: int) -> str | None:
         if len(word) < 5 or ":" in word:
             return None
+        if _SAID.fullmatch(word):
+            return "done"
         if _KK_FUTURE.fullmatch(word):
             return "future"
         ends = at + 1 >= self.end or self.words[at + 1 - self.start] in {",", ")", "-", "жане", "деп", "бирак", "ал", ":"}
@@ -176,16 +199,17 @@ class _Sentence:
         return any(start <= i < end for i in self.heads)
 
     def _has(self, name: str, start: int, end: int) -> bool:
-        return any(start <= i < end and any(mark == name for mark, _ in marks) for i, marks in self.groups.items())
+        groups = self.groups
+        return any(mark == name for i in range(start, end) if i in groups for mark, _ in groups[i])
 
     def promises(self, phrase: Phrase, when: When) -> bool:
         """Whether a phrase of a date in this sentence is a promise."""
         if phrase.frame == "ref":
             return False
-        if self._has("money", self.start, self.end) or self._has("quoted", self.start, self.end) or self._depends():
+        if self._has("money", self.start, self.end) or self._has("quoted", self.start, self.end) or self._depends() or self._if():
             return False
         start, end = self._clause(phrase.first, phrase.last)
-        if self._has("citizen", start, end) or self._can(start, end) or self._has("schedule", start, end) or self._has("negated", start, end):
+        if self._has("citizen", start, end) or self._can(start, end) or self._scheduled(phrase, start, end) or self._has("negated", start, end):
             return False
         if self._has("other", self.start, end) and not self._has("contractor", start, end):
             return False
@@ -213,15 +237,43 @@ class _Sentence:
         opened = before.count("«") - before.count("»")
         return opened > 0 and "»" in words[phrase.last + 1 - self.start:]
 
+    def _scheduled(self, phrase: Phrase, start: int, end: int) -> bool:
+        """Whether the phrase is part of a schedule: one between its commas, or in a clause that has no verb of its own."""
+        return self._has("schedule", *self._segment(phrase)) or (
+            self._has("schedule", start, end) and not any(start <= i < end for i in self.verbs))
+
+    def _segment(self, phrase: Phrase) -> tuple[int, int]:
+        """What stands between the commas around a phrase."""
+        start, end = phrase.first, phrase.last + 1
+        while start > self.start and self.words[start - 1 - self.start] != ",":
+            start -= 1
+        while end < self.end and self.words[end - self.start] != ",":
+            end += 1
+        return start, end
+
+    def _if(self) -> bool:
+        """Whether the sentence has a condition: если победит; төмендесе, … The weather and the citizen's questions are none."""
+        if "если" in self.words:
+            return not any(w.startswith(_NO_CONDITION) for w in self.words)
+        return self.kazakh and any(comma == "," and _IF.fullmatch(w) for w, comma in pairwise(self.words)) \
+            and not {"райы", "аба", "жауын", "аяз"} & set(self.words)
+
     def _can(self, start: int, end: int) -> bool:
         """Whether the clause says what the one addressed can do: бере аласыз (аласыз alone is "you will get")."""
         words = self.words[start - self.start:end - self.start]
-        return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in zip(words, words[1:], strict=False))
+        if any(_YOU.fullmatch(w) for w, then in zip(words, [*words[1:], ","], strict=True) if then in {",", ")", ":", "-"}):
+            return True
+        return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in pairwise(words))
 
     def _watched(self, phrase: Phrase) -> bool:
-        """Whether a matter only stays under control until then: "остаётся на контроле до 4 июня"."""
-        before = self.words[max(0, phrase.first - self.start - 2):phrase.first - self.start]
-        return any(w.startswith("контрол") or w.startswith("бакылау") for w in before) and not {",", "-", ":", "срок"} & set(before)
+        """Whether a matter only stays under control until then: "остаётся на контроле района до 4 июня"."""
+        for i in range(phrase.first - 1, max(self.start, phrase.first - WATCHED) - 1, -1):
+            word = self.words[i - self.start]
+            if word in {",", "-", ":", "срок"} or self.verbs.get(i) in ("future", "done"):
+                return False
+            if word.startswith(("контрол", "бакылау")):
+                return True
+        return False
 
     def _tense(self, phrase: Phrase, start: int, end: int, when: When) -> bool:
         verbs = {i: t for i, t in self.verbs.items() if start <= i < end and not phrase.first <= i <= phrase.last}
@@ -240,6 +292,8 @@ class _Sentence:
                 tense = "plan"
         if tense is None and phrase.frame == "in" and phrase.kind in ("date", "month", "season", "quarter"):
             return self.words[phrase.first - self.start - 1:phrase.first - self.start] in (["-"], [":"])     # пуск котельной — 25 сентября
+        if tense is None and phrase.kind == "near":
+            return phrase.due > when.day
         if phrase.frame == "in" and phrase.kind == "date" and not phrase.full and (phrase.due - when.day).days > LONG:
             return False                # 1 марта, said on the 3rd, is a day gone
         if phrase.frame == "by":
