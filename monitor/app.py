@@ -34,6 +34,7 @@ from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
+from monitor.publish import Publisher, Voice
 from monitor.setting import WRONG, Setting, models, now, options_of
 from monitor.store.engine import Database
 from monitor.store.sources import switch_off
@@ -89,6 +90,8 @@ class App:
     notice: str = ""
     ready: Callable[[str], None] = field(default=lambda _address: None)
     _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
+    _voices: dict[str, tuple[str, Voice]] = field(default_factory=dict)
+    """Connectors that can answer a post, by the name of their source."""
 
     @property
     def settings(self) -> Settings:
@@ -112,6 +115,8 @@ class App:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
                 group.create_task(watch.run(self.db), name="surges")
+                publisher = Publisher(self.db, service, http, lambda: self._voices, now)
+                group.create_task(publisher.run(), name="publisher")
                 staff = None
                 if channel is not None:
                     staff = StaffBot(service, channel.wording)
@@ -132,7 +137,7 @@ class App:
         at = self.settings.web
         token = at.metrics_token.get_secret_value() if at.metrics_token else None
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
-        runner = web.AppRunner(build(self.db, live, service, options, now), access_log=None, shutdown_timeout=2.0)
+        runner = web.AppRunner(build(self.db, live, service, options, now, self._answering), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.callback(live.close)      # streams first: they would keep the server waiting
@@ -145,6 +150,10 @@ class App:
                    else f"cannot be listened on ({said}); mend web.host or web.port")
             raise CannotListen(f"{at.host}:{at.port} {why}") from e
         return at.public_url or f"http://{at.host}:{runner.addresses[0][1]}"
+
+    def _answering(self) -> frozenset[str]:
+        """Networks in which a source of ours can answer."""
+        return frozenset(network for network, _ in self._voices.values())
 
     async def _channel(self, stack: AsyncExitStack, address: str) -> TelegramChannel | None:
         """Telegram for staff, where a bot is configured."""
@@ -168,11 +177,14 @@ class App:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 del self._sources[name]
+                self._voices.pop(name, None)
         await self._written(switch_off, list(wanted), now())
         for name, source in wanted.items():
             if name in self._sources:
                 continue
             connector = connectors.find(source.network)(name, source.settings)
+            if isinstance(connector, Voice):
+                self._voices[name] = source.network, connector
             collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)))
             self._sources[name] = source, group.create_task(collector.run(), name=f"source {name}")
 

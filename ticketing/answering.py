@@ -28,7 +28,7 @@ from ticketing.store import ticket_by_number
 from ticketing.tables import account, answer, delivery, obligation, question, ticket, ticket_post
 
 UNDERWAY = ("draft", "approved")
-PENDING = ("queued", "by_hand")
+PENDING = ("queued", "sending", "by_hand")
 LANGUAGES = ("kk", "ru", "both")
 
 
@@ -264,7 +264,7 @@ class Answering(Acting):
     def by_hand(self, c: Connection, delivery_ids: Sequence[int], reason: str, now: datetime) -> None:
         """No program can post there: a person has to."""
         for id_ in delivery_ids:
-            made = c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state == "queued").values(
+            made = c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(("queued", "sending"))).values(
                 state="by_hand", reason=reason[:500]).returning(delivery.c.about)).scalar()
             if made is not None:
                 c.execute(insert(event).values(at=now, kind="ticket", ref=made))

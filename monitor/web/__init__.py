@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["WebOptions", "build"]
 
 MOST_BYTES = 64 * 1024
-"""Of a request's body: the largest form of ours has a few hundred."""
+"""Of a request's body: the largest form of ours holds an answer of 4,000 characters."""
 
 
 def build(db: Database, live: Live, service: Service, options: WebOptions,
-          clock: Callable[[], datetime]) -> web.Application:
+          clock: Callable[[], datetime], voices: Callable[[], frozenset[str]] = frozenset) -> web.Application:
     """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes."""
     app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
-    app[SITE] = Site(db, live, service, options, clock)
+    app[SITE] = Site(db, live, service, options, clock, voices=voices)
     app.on_shutdown.append(_end_streams)
     app.add_routes([
         web.get("/", pages.show_feed),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.web.cards import VERBS
 from ticketing.feed import LANGUAGES, PERIODS, STATES
 
 _S: dict[str, Any] = {"type": "string"}
 _N: dict[str, Any] = {"type": ["string", "null"]}
 _I: dict[str, Any] = {"type": "integer"}
+_IN: dict[str, Any] = {"type": ["integer", "null"]}
 _T: dict[str, Any] = {"type": "string", "format": "date-time"}
 _TN: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 
@@ -48,7 +50,26 @@ SCHEMAS: dict[str, Any] = {
     "Ticket": _object({**_TICKET, "responsible_name": _N, "post": {"type": ["integer", "null"]}, "posts": _I}),
     "Entry": _object({"office": _S, "seq": _I, "at": _S, "actor": _S, "action": _S, "details": _S, "prev_hash": _S,
                       "hash": _S}),
-    "WholeTicket": _object({**_TICKET, "parent": _N, "posts": _list(_ref("Post")), "entries": _list(_ref("Entry"))}),
+    "WholeTicket": _object({
+        **_TICKET, "parent": _N, "posts": _list(_ref("Post")), "entries": _list(_ref("Entry")), "merged_into": _N,
+        "external_number": _N, "no_external": _N, "ground": _N, "extensions": _I, "reopenings": _I,
+        "solved": {"type": ["boolean", "null"]}, "mark": _IN, "answers": _list(_ref("Answer")), "told": _list(_ref("Told")),
+        "questions": _list(_ref("Question")), "obligations": _list(_ref("Obligation")), "members": _list(_S),
+        "proposals": _list(_object({"id": _I, "other": _S, "why": {"type": "object"}})), "authors": _I,
+        "appeal": _object({"parts": {"type": "object"}, "owes_number": {"type": "boolean"}}),
+        "seen": {**_I, "description": "give it back with a verb: refused where somebody else has acted since"}}),
+    "Answer": _object({
+        "id": _I, "kind": {"enum": ["final", "interim"]}, "language": {"enum": ["kk", "ru", "both"]}, "text": _N,
+        "state": {"enum": ["draft", "approved", "publishing", "published", "failed"]}, "version": _I, "warnings": _list(_S),
+        "author": _I, "approver": _IN, "remark": _N, "made_at": _T, "approved_at": _TN, "published_at": _TN}),
+    "Told": _object({
+        "id": _I, "about": _S, "kind": _S, "network": _S, "state": {"enum": ["queued", "sending", "sent", "dead", "by_hand"]},
+        "reason": _N, "attempts": _I, "url": _S, "handle": {"type": ["object", "null"]}, "text": _N, "created_at": _T,
+        "sent_at": _TN}),
+    "Question": _object({"id": _I, "by": _I, "asked": _IN, "text": _N, "at": _T, "reply": _N, "replied_by": _IN,
+                         "replied_at": _TN}),
+    "Obligation": _object({"id": _I, "kind": _S, "text": _N, "source": _S, "due": _T, "derivation": _STEPS, "kept_at": _TN,
+                           "broken_at": _TN}),
     "Source": _object({
         "name": _S, "network": _S, "state": _S, "reason": _N, "silent": {"type": "boolean"}, "silent_since": _TN,
         "last_ok_at": _TN, "last_try_at": _TN, "last_post_at": _TN, "next_poll_at": _TN, "failures": _I, "posts": _I}),
@@ -57,7 +78,27 @@ SCHEMAS: dict[str, Any] = {
     "Order": {"type": "object", "properties": {
         "akimat": {**_S, "description": "KATO code or a name that only one unit has"},
         "correction": {"type": ["integer", "null"], "description": "what to undo; the last one by default"}}},
-    "Done": _object({"verb": _S, "undo": {"type": ["integer", "null"]}}, number=_S, post=_I, html=_S),
+    "CardOrder": {"type": "object", "properties": {
+        "akimat": {**_S, "description": "redirect: KATO code or a name that only one unit has"},
+        "person": {**_IN, "description": "assign: account"}, "department": {**_S, "description": "assign: instead of a person"},
+        "colleague": {**_IN, "description": "ask: account; null asks the citizen, in public"},
+        "question": {**_IN, "description": "reply: which question"},
+        "text": {**_S, "description": "ask, reply, interim, draft"},
+        "language": {"enum": ["", "kk", "ru", "both"], "description": "interim, draft; empty: the citizen's"},
+        "until": {**_S, "description": "extend: day, 2026-12-18"},
+        "reason": {**_S, "description": "extend, reopen, return; assign, not_examine, keep: a note"},
+        "answer": {**_IN, "description": "draft (to change one), return, approve, publish"},
+        "version": {**_IN, "description": "draft, approve: the wording that was read; a newer one refuses"},
+        "delivery": {**_IN, "description": "posted: which message"}, "link": {**_S, "description": "posted: where it stands"},
+        "obligation": {**_IN, "description": "keep: which"},
+        "body": {**_S, "description": "redirect_outside: code of procedure.yaml or a name"},
+        "external_number": {**_S, "description": "external: the number in e-Otinish"},
+        "without": {**_S, "description": "external: instead of a number, why there is none"},
+        "ground": {**_S, "description": "not_examine: code of procedure.yaml"},
+        "others": {**_list(_S), "description": "merge: numbers"}, "proposal": {**_IN, "description": "dismiss: which"},
+        "seen": {**_IN, "description": "as in the card; refused where somebody else has acted since"}}},
+    "Done": _object({"verb": _S, "undo": {"type": ["integer", "null"]}}, number=_S, post=_I, html=_S, status=_S,
+                    changed={"type": "boolean", "description": "false: it was so already"}, result={}),
     "Error": _object({"error": _S, "status": _I}, candidates=_list(_object({"code": _S, "name": _S}))),
 }
 SCHEMAS |= {f"{name}s": _object({"items": _list(_ref(name)), "next": _N}) for name in ("Post", "Ticket")}
@@ -82,7 +123,7 @@ ROUTES: tuple[tuple[str, str, str, list[Any], list[Any], str], ...] = (
     ("get", "/api/v1/tickets", "Cards, newest first", [], _FILTER + _PAGE, "Tickets"),
     ("get", "/api/v1/tickets/{number}", "One card with its posts and register entries", [_NUMBER], [], "WholeTicket"),
     ("post", "/api/v1/tickets/{number}/{verb}", "Act on a card",
-     [_NUMBER, ("verb", {"enum": ["accept", "redirect"]})], [], "Done"),
+     [_NUMBER, ("verb", {"enum": ["accept", "redirect", *VERBS]})], [], "Done"),
     ("get", "/api/v1/sources", "Every source and how it fares", [], [], "Sources"),
     ("get", "/api/v1/akimats", "Akimats by the begin of a name", [], [("q", _S, "begin of a name")], "Akimats"),
     ("get", "/api/v1/session", "Who is signed in, and the CSRF token", [], [], "Session"),
@@ -128,7 +169,8 @@ def _operation(method: str, path: str, summary: str, in_path: list[Any], in_quer
         operation["responses"]["404"] = {"description": "none, or of another office", "content": failed}
     if method == "post":
         operation["parameters"].append({"name": "X-CSRF-Token", "in": "header", "required": True, "schema": _S})
-        operation["requestBody"] = {"content": {"application/json": {"schema": _ref("Order")}}}
+        order = "CardOrder" if path.startswith("/api/v1/tickets/") else "Order"
+        operation["requestBody"] = {"content": {"application/json": {"schema": _ref(order)}}}
         operation["responses"] |= {"403": {"description": "not for this role", "content": failed},
                                    "409": {"description": "not possible now", "content": failed}}
     return operation

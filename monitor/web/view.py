@@ -192,6 +192,16 @@ class View:
     def may(self, action: str) -> bool:
         return rules.may(self.role, action)
 
+    def can(self, action: str, ticket: Any) -> bool:
+        """Whether this role may do it, and the card is in a state for it."""
+        return self.may(action) and rules.allowed(action, ticket.status)
+
+    def answer_tone(self, state: str) -> str:
+        return {"draft": "amber", "approved": "amber", "publishing": "blue", "failed": "red"}.get(state, "grey")
+
+    def delivery_tone(self, state: str) -> str:
+        return {"by_hand": "amber", "queued": "blue", "sending": "blue", "dead": "red"}.get(state, "grey")
+
     def can_accept(self, row: FeedRow) -> bool:
         return row.status is not None and self.may("accept") and rules.allowed("accept", row.status)
 

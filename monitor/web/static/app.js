@@ -469,7 +469,7 @@
     fresh_at = setTimeout(() => {
       if (!reading) return;
       const row = document.getElementById(reading.id) || reading;
-      if (!find("input:focus, select:focus", pane)) open(row, true);
+      if (!find("input:focus, select:focus, textarea:focus", pane) && !all("textarea", pane).some((t) => t.value !== t.defaultValue)) open(row, true);
     }, 300);
   };
   if (pane && list) {
@@ -477,7 +477,7 @@
     list.addEventListener("click", (event) => {
       const row = event.target.closest(".row"), number = event.target.closest("a.number");
       if (!row || !wide.matches || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      if (!number && (event.target.closest("a, button, summary, label, input, select, .panel, .menu") || !getSelection().isCollapsed)) return;
+      if (!number && (event.target.closest("a, button, summary, label, input, select, textarea, .panel, .menu") || !getSelection().isCollapsed)) return;
       event.preventDefault();
       point(row);
       open(row);
