@@ -52,10 +52,10 @@ class Whole:
         """The answer that is being written or sent."""
         return next((a for a in self.answers if a.kind == "final" and a.state != "published"), None)
 
-    @property
-    def waiting(self) -> list[Told]:
-        """What a person has to post."""
-        return [t for t in self.told if t.delivery.state == "by_hand"]
+    def text_of(self, sent: Row[Any]) -> str:
+        """What a delivery says: a person who posts it by hand copies it from here."""
+        body = sent.body or {}
+        return str(body.get("text") or next((a.text for a in self.answers if a.id == body.get("answer")), None) or "")
 
 
 def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], now: datetime) -> Whole:

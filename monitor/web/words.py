@@ -72,7 +72,7 @@ WARNING = {
     "personal_data": N_("Shows a private person’s data in public."), "copied": N_("Looks like a copy of an earlier answer."),
 }
 TOLD = {
-    "answer": N_("answer"), "extended": N_("notice of the extension"), "redirected": N_("notice of the redirect"),
+    "answer": N_("the office’s answer"), "extended": N_("notice of the extension"), "redirected": N_("notice of the redirect"),
     "not_examined": N_("notice that it was not examined"), "guide": N_("the way to an official appeal"),
     "question": N_("question to the citizen"),
 }
