@@ -6,6 +6,7 @@ to every thread of a card and of those merged into it; what no program can post 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -23,9 +24,9 @@ from ticketing.acting import PROGRAM, Acting, Actor, Move, Refused, said
 from ticketing.citizens import CHANNEL, GONE, family, queue, spoken, threads
 from ticketing.deadlines import UnknownYear
 from ticketing.letters import tell
-from ticketing.register import Secret
+from ticketing.register import Secret, commitment
 from ticketing.store import ticket_by_number
-from ticketing.tables import account, answer, delivery, obligation, question, ticket, ticket_post
+from ticketing.tables import account, answer, delivery, entry, obligation, question, sealed, ticket, ticket_post
 
 UNDERWAY = ("draft", "approved")
 PENDING = ("queued", "sending", "by_hand")
@@ -166,6 +167,8 @@ class Answering(Acting):
             return 0
         if ready.state == "draft":
             raise Refused(N_("This answer is not approved yet."))
+        if not _as_approved(c, row, ready):
+            raise Refused(N_("This is not the text that was approved: change and approve it again."))
         kind = f"answer:{answer_id}"
         again = c.execute(update(delivery).where(
             delivery.c.kind == kind, delivery.c.state == "dead", delivery.c.reason.is_distinct_from(GONE),
@@ -332,6 +335,19 @@ class Answering(Acting):
                 ticket=row.number, kind="promise", text=promise.text[:500], source=f"answer:{given.id}", due=by,
                 derivation=[{"step": "promised", "day": promise.due.isoformat()},
                             {"step": "due", "at": by.astimezone(ALMATY).isoformat()}], made_at=now))
+
+
+def _as_approved(c: Connection, row: Row[Any], ready: Row[Any]) -> bool:
+    """Whether the text is the one behind the commitment of its approval: nobody changed it past the register."""
+    approvals = c.execute(select(entry.c.details, sealed.c.salt).join(sealed, (sealed.c.office == entry.c.office) & (
+        sealed.c.seq == entry.c.seq)).where(entry.c.ticket == row.number, entry.c.action == "approve", sealed.c.field == "text")
+        .order_by(entry.c.seq.desc()))
+    for details, salt in approvals:
+        said_then = json.loads(details)
+        if said_then["answer"] == ready.id:
+            return salt is not None and ready.text is not None and commitment(
+                bytes(salt), ready.text) == said_then["text"]["sha256"]
+    return False
 
 
 def _default_language(tongue: str) -> str:

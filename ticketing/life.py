@@ -17,13 +17,14 @@ from config.timezone import ALMATY
 from ticketing import redated
 from ticketing import ticket as rules
 from ticketing.acting import Acting, Actor, Move, Refused, parted, said, state_of
+from ticketing.appeal import owes_number
 from ticketing.citizens import CHANNEL, Thread, day, family, notice, queue, threads
 from ticketing.deadlines import UnknownYear
 from ticketing.letters import tell
 from ticketing.register import Secret
 from ticketing.routing import ANSWERING
 from ticketing.store import ticket_by_number
-from ticketing.tables import delivery, obligation, question
+from ticketing.tables import delivery, obligation, question, ticket
 
 MARKS = range(1, 6)
 
@@ -198,6 +199,21 @@ class Life(Acting):
                               lambda code: known.in_(code) if known is not None else body)
         return True
 
+    def take_back(self, c: Connection, number: str, actor: Actor, now: datetime) -> bool:
+        """Undo a redirect to where nobody registers here: the card goes on under its number and its dates."""
+        row = self._ticket(c, number, actor, "redirect_outside")
+        if row.status in rules.OPEN:
+            return False
+        self._allowed("restore", row)
+        if row.status != "redirected" or c.execute(select(ticket.c.id).where(ticket.c.parent == row.number)).first() is not None:
+            raise Refused(N_("%(number)s went on with another number: undo it there."), number=row.number)
+        assigned = self._assign(self._people(c, now), row.office, row.akimat, row.topic)
+        self._enter(c, now, actor, Move(row, "restore", {"akimat": row.akimat}), Move(row, "assign", {
+            "department": assigned.department, "responsible": assigned.responsible, "reason": assigned.reason}))
+        self._untell_redirected(c, row)
+        tell(c, row.number, "new_ticket", row.office, assigned.responsible, now)
+        return True
+
     def external(self, c: Connection, number: str, external_number: str, actor: Actor, now: datetime, *,
                  without: str = "") -> bool:
         """Link the official number of a card, or say why it has none (`without`: a code of procedure.yaml)."""
@@ -255,6 +271,9 @@ class Life(Acting):
         if row.status in rules.OPEN:
             raise Refused(N_("%(number)s is not answered yet: a card is closed after its answer."), number=row.number)
         self._allowed("close", row)
+        if owes_number(row.series, row.kind, row.external_number, row.no_external):
+            raise Refused(N_("%(number)s is an appeal made in person: write its official number first, or why there is none."),
+                          number=row.number)
         self._enter(c, now, actor, Move(row, "close", columns={"closed_at": now}))
         return True
 

@@ -78,6 +78,7 @@ VERBS: Mapping[str, Verb] = {
     "extend": Verb("extend", lambda s, c, n, o, a, t: s.extend(c, n, _day(o.until), o.reason, a, t)),
     "keep": Verb("tell", lambda s, c, n, o, a, t: s.tell_kept(c, n, _id(o.obligation), a, t, o.reason)),
     "redirect_outside": Verb("redirect_outside", lambda s, c, n, o, a, t: s.redirect_outside(c, n, o.body, a, t)),
+    "take_back": Verb("redirect_outside", lambda s, c, n, o, a, t: s.take_back(c, n, a, t)),
     "external": Verb("external", lambda s, c, n, o, a, t: s.external(c, n, o.external_number, a, t, without=o.without)),
     "guide": Verb("guide", lambda s, c, n, o, a, t: s.guide(c, n, a, t)),
     "not_examine": Verb("not_examine", lambda s, c, n, o, a, t: s.not_examine(c, n, o.ground, a, t, o.reason)),

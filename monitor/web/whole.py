@@ -46,6 +46,8 @@ class Whole:
     longest: datetime
     """The day to which its term can be extended."""
     seen: int
+    went_on: bool
+    """It was redirected to another office, which gave it a number of its own."""
 
     @property
     def current(self) -> Row[Any] | None:
@@ -87,7 +89,8 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
         redirect_by=due(row.received_at, own.redirect, own.calendar, own.count_from, full=False, provisional=True).at,
         longest=datetime(last.year, last.month, last.day, tzinfo=row.due_final.tzinfo),
         seen=c.execute(select(entry.c.seq).where(entry.c.ticket == row.number, entry.c.office == row.office)
-                       .order_by(entry.c.seq.desc()).limit(1)).scalar_one())
+                       .order_by(entry.c.seq.desc()).limit(1)).scalar_one(),
+        went_on=c.execute(select(ticket.c.id).where(ticket.c.parent == row.number).limit(1)).first() is not None)
 
 
 def _with_text(c: Connection, number: str, proposals: Sequence[Row[Any]]) -> Sequence[Any]:
