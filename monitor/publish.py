@@ -112,10 +112,10 @@ class Publisher:
         service, now = self._service, self._clock()
         voice = _voice(reply, voices)
         if reply.text is None or reply.post is None:
-            await self._db.write(service.failed, reply.delivery, ERASED, now)
+            await self._surely(service.failed, reply.delivery, ERASED, now)
             return True
         if voice is None:
-            await self._db.write(service.by_hand, [reply.delivery], NO_VOICE, now)
+            await self._surely(service.by_hand, [reply.delivery], NO_VOICE, now)
             return True
         if not await self._db.write(self._mark, reply.delivery):
             return True     # somebody posted it meanwhile
@@ -125,34 +125,46 @@ class Publisher:
             await self._wait(reply, str(e), e.retry_after, counted=False)
         except AuthError as e:
             self._said_down(reply.network, str(e))
-            await self._db.write(service.by_hand, [reply.delivery], REFUSED, now)
+            await self._surely(service.by_hand, [reply.delivery], REFUSED, now)
         except BadPayload as e:
-            await self._db.write(service.failed, reply.delivery, _line(e), self._clock())
+            await self._surely(service.failed, reply.delivery, _line(e), self._clock())
         except (Transient, TimeoutError) as e:
             self._said_down(reply.network, str(e))
             await self._wait(reply, _line(e), min(self._pace.longest_pause, self._pace.first_pause * 2.0 ** min(reply.attempts, 30)))
         except Exception as e:
             # Our own bug, or the network's: whether it stands there is not known, so it is not sent again.
             log.exception("an answer failed in a way that is a bug of ours", network=reply.network)
-            await self._db.write(service.by_hand, [reply.delivery], f"{type(e).__name__}", now)
+            await self._surely(service.by_hand, [reply.delivery], f"{type(e).__name__}", now)
         else:
             if reply.network in self._down:
                 self._down.discard(reply.network)
                 log.info("answers go out again", network=reply.network)
-            await self._db.write(service.delivered, reply.delivery, {"native_id": str(native)[:200]}, self._clock())
+            await self._surely(service.delivered, reply.delivery, {"native_id": str(native)[:200]}, self._clock())
         at = self._clock() + timedelta(seconds=self._pace.between)
         self._not_before[reply.network] = max(at, self._not_before.get(reply.network, at))
         return True
 
+    async def _surely(self, write: Callable[..., None], *args: object) -> None:
+        """Write the outcome whatever it takes: an outcome that is not written is not known after a restart."""
+        tries = 0
+        while True:
+            try:
+                await self._db.write(write, *args)
+                return
+            except SQLAlchemyError as e:
+                log.error("what became of an answer cannot be written down yet", reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                await self._sleep(min(30.0, 0.2 * 2.0 ** min(tries, 10)))
+                tries += 1
+
     async def _wait(self, reply: Reply, reason: str, seconds: float, counted: bool = True) -> None:
         now = self._clock()
         if counted and reply.attempts + 1 >= self._pace.attempts:
-            await self._db.write(self._service.failed, reply.delivery, reason, now)
+            await self._surely(self._service.failed, reply.delivery, reason, now)
             return
         again = now + timedelta(seconds=max(1.0, seconds))
         if not counted:     # an order is for the network, not for one reply
             self._not_before[reply.network] = again
-        await self._db.write(self._postpone, reply.delivery, reason, again, int(counted))
+        await self._surely(self._postpone, reply.delivery, reason, again, int(counted))
 
     def _said_down(self, network: str, reason: str) -> None:
         if network not in self._down:

@@ -209,9 +209,20 @@ def _places(c: Connection, entries: Sequence[NewEntry]) -> list[str]:
     return places
 
 
+def cleaned(text: str) -> str:
+    """What a person wrote as a database takes it: no NUL, no half of a character, no blanks around it."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "").strip()
+
+
+def noted(name: str, text: str) -> tuple[Secret, ...]:
+    """A note that need not be there, for the erasable half of an entry."""
+    text = cleaned(text)[:1000]
+    return (Secret(name, text),) if text else ()
+
+
 def said(text: str, missing: str) -> str:
     """What a person wrote, without blanks around it; refuses nothing at all and far too much."""
-    text = text.replace("\x00", "").strip()
+    text = cleaned(text)
     if not text:
         raise Refused(missing)
     if len(text) > MOST:

@@ -20,7 +20,7 @@ from config.timezone import ALMATY
 from monitor.store.tables import event, post
 from ticketing import redated
 from ticketing import ticket as rules
-from ticketing.acting import PROGRAM, Acting, Actor, Move, Refused, said
+from ticketing.acting import PROGRAM, Acting, Actor, Move, Refused, cleaned, said
 from ticketing.citizens import CHANNEL, GONE, family, queue, spoken, threads
 from ticketing.deadlines import UnknownYear
 from ticketing.letters import tell
@@ -203,15 +203,16 @@ class Answering(Acting):
 
     def posted(self, c: Connection, number: str, delivery_id: int, actor: Actor, now: datetime, link: str = "") -> bool:
         """A person posted it by hand, with the address where it stands now."""
-        self._ticket(c, number, actor, "posted")
-        one = c.execute(select(delivery).where(delivery.c.id == delivery_id, delivery.c.channel.startswith(CHANNEL))
-                        .with_for_update()).one_or_none()
         row = ticket_by_number(c, number)
-        if one is None or row is None or one.about not in family(c, row.number):
+        if row is None:
+            raise Refused(N_("There is no number %(number)s."), number=number[:40])
+        self._entitled(actor, "posted", row.office)
+        one = c.execute(select(delivery).where(delivery.c.id == delivery_id, delivery.c.channel.startswith(CHANNEL))).one_or_none()
+        if one is None or one.about not in family(c, row.number):
             raise Refused(N_("There is no such message on this card."))
         if one.state == "sent":
             return False
-        link = link.strip()[:500]
+        link = cleaned(link)[:500]
         if link and not link.startswith(("https://", "http://")):
             raise Refused(N_("The address of the post begins with https://."))
         self.delivered(c, delivery_id, {"by": actor.id, **({"url": link} if link else {})}, now, actor)
@@ -220,14 +221,13 @@ class Answering(Acting):
     def delivered(self, c: Connection, delivery_id: int, handle: dict[str, Any], now: datetime,
                   actor: Actor = PROGRAM) -> None:
         """A message to a citizen stands in its thread: `handle` has the native id there, or who posted it."""
-        one = c.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one()
+        one, rows = self._locked(c, delivery_id)
         if one.state == "sent":
             return
         c.execute(update(delivery).where(delivery.c.id == delivery_id).values(
             state="sent", sent_at=now, handle=handle, reason=None, attempts=delivery.c.attempts + 1))
         about, _, which = one.kind.partition(":")
-        row = ticket_by_number(c, one.about, lock=True)
-        assert row is not None, "a delivery is about a ticket"
+        row = rows[one.about]
         network = one.channel.removeprefix(CHANNEL)
         details: dict[str, Any] = {"what": about, "network": network}
         if about != "answer":
@@ -240,8 +240,7 @@ class Answering(Acting):
         details["answer"] = given.id
         first = given.published_at is None
         moves = [Move(row, "posted", details)] if rules.allowed("posted", row.status) else []
-        head = row if row.number == given.ticket else ticket_by_number(c, given.ticket, lock=True)
-        assert head is not None, "an answer is on a ticket"
+        head = rows[given.ticket]
         if given.kind == "final" and first and rules.allowed("answer", head.status):
             moves.append(Move(head, "answer", {"answer": given.id, "version": given.version}, columns={
                 "closed_at": None, "first_reaction_at": head.first_reaction_at or now}))
@@ -253,7 +252,7 @@ class Answering(Acting):
 
     def failed(self, c: Connection, delivery_id: int, reason: str, now: datetime) -> None:
         """A message to a citizen will never be taken there."""
-        one = c.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one()
+        one, _rows = self._locked(c, delivery_id)
         if one.state in ("sent", "dead"):
             return
         c.execute(update(delivery).where(delivery.c.id == delivery_id).values(
@@ -273,6 +272,19 @@ class Answering(Acting):
                 c.execute(insert(event).values(at=now, kind="ticket", ref=made))
 
     # --- parts
+
+    def _locked(self, c: Connection, delivery_id: int) -> tuple[Row[Any], dict[str, Row[Any]]]:
+        """A delivery and the tickets it concerns: tickets first, in one order, so that no two processes wait for each other."""
+        one = c.execute(select(delivery).where(delivery.c.id == delivery_id)).one()
+        numbers = {one.about}
+        if one.kind.startswith("answer:"):
+            numbers.add(c.execute(select(answer.c.ticket).where(answer.c.id == int(one.kind[7:]))).scalar_one())
+        rows = {}
+        for number in sorted(numbers):
+            row = ticket_by_number(c, number, lock=True)
+            assert row is not None, "a delivery is about a ticket"
+            rows[number] = row
+        return c.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one(), rows
 
     def _answerable(self, c: Connection, number: str, actor: Actor, action: str) -> Row[Any]:
         row = self._ticket(c, number, actor, action)

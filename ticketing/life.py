@@ -16,7 +16,7 @@ from config.languages import N_
 from config.timezone import ALMATY
 from ticketing import redated
 from ticketing import ticket as rules
-from ticketing.acting import Acting, Actor, Move, Refused, parted, said, state_of
+from ticketing.acting import Acting, Actor, Move, Refused, cleaned, noted, parted, said, state_of
 from ticketing.appeal import owes_number
 from ticketing.citizens import CHANNEL, Thread, day, family, notice, queue, threads
 from ticketing.deadlines import UnknownYear
@@ -43,7 +43,7 @@ class Life(Acting):
         row = self._ticket(c, number, actor, "assign")
         self._allowed("assign", row)
         why: dict[str, Any] = {"rule": "by_hand", "by": actor.id}
-        where = (department or "").strip()[:120]
+        where = cleaned(department or "")[:120]
         if person is not None:
             given = self._person(c, person, row.office)
             if given.role not in ANSWERING:
@@ -58,9 +58,8 @@ class Life(Acting):
             raise Refused(N_("Say to whom: a person or a department."))
         if (row.responsible, row.department) == (person, where):
             return False
-        secrets = (Secret("note", reason.strip()[:1000]),) if reason.strip() else ()
         self._enter(c, now, actor, Move(row, "assign", {
-            "department": where, "responsible": person, "reason": why}, secrets))
+            "department": where, "responsible": person, "reason": why}, noted("note", reason)))
         tell(c, row.number, "new_ticket", row.office, person, now)
         return True
 
@@ -177,8 +176,7 @@ class Life(Acting):
         if owed.kept_at is not None:
             return False
         c.execute(update(obligation).where(obligation.c.id == obligation_id).values(kept_at=now))
-        secrets = (Secret("note", how.strip()[:1000]),) if how.strip() else ()
-        self._enter(c, now, actor, Move(row, "tell", {"obligation": owed.kind, "due": owed.due.isoformat()}, secrets))
+        self._enter(c, now, actor, Move(row, "tell", {"obligation": owed.kind, "due": owed.due.isoformat()}, noted("note", how)))
         return True
 
     # --- elsewhere
@@ -219,7 +217,7 @@ class Life(Acting):
         """Link the official number of a card, or say why it has none (`without`: a code of procedure.yaml)."""
         row = self._ticket(c, number, actor, "external")
         self._allowed("external", row)
-        given = external_number.strip().upper()
+        given = cleaned(external_number).upper()
         if given:
             if not self.desk.external_format.fullmatch(given):
                 raise Refused(N_("“%(given)s” is no number of e-Otinish; write it as it stands on the coupon."), given=given[:40])
@@ -255,9 +253,8 @@ class Life(Acting):
             return False
         self._allowed("not_examine", row)
         self._alone(c, row)
-        secrets = (Secret("note", note.strip()[:1000]),) if note.strip() else ()
         (place,) = self._enter(c, now, actor, Move(row, "not_examine", {
-            "ground": ground, "article": found.article.ru}, secrets, {"closed_at": now, "proposal": None}))
+            "ground": ground, "article": found.article.ru}, noted("note", note), {"closed_at": now, "proposal": None}))
         queue(c, threads(c, [row.number]), place.replace("entry", "not_examined"), lambda t: {"text": notice(
             "not_examined", t.language, lambda code: {
                 "number": t.number, "ground": found.in_(code), "article": found.article.in_(code)})}, now)

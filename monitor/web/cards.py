@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -22,30 +22,33 @@ from ticketing.service import Actor, Refused, Service
 from ticketing.store import ticket_by_number
 from ticketing.ticket import may
 
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+"""An id as the databases hold it."""
+
 
 class Order(msgspec.Struct):
     """What a verb may be told; each takes some of it."""
 
-    person: int | None = None
+    person: Whole | None = None
     department: str = ""
-    colleague: int | None = None
-    question: int | None = None
+    colleague: Whole | None = None
+    question: Whole | None = None
     until: str = ""
     reason: str = ""
     text: str = ""
     language: str = ""
-    answer: int | None = None
-    version: int | None = None
-    delivery: int | None = None
-    obligation: int | None = None
+    answer: Whole | None = None
+    version: Whole | None = None
+    delivery: Whole | None = None
+    obligation: Whole | None = None
     link: str = ""
     body: str = ""
     external_number: str = ""
     without: str = ""
     ground: str = ""
     others: list[str] = []
-    proposal: int | None = None
-    seen: int | None = None
+    proposal: Whole | None = None
+    seen: Whole | None = None
 
 
 Call = Callable[[Service, Connection, str, Order, Actor, datetime], Any]
@@ -143,7 +146,7 @@ def _form(given: Mapping[str, list[str]]) -> Order:
     """The fields of a form. Several numbers may be typed into one field, parted by anything but what numbers hold."""
     def whole(name: str) -> int | None:
         typed = given.get(name, [""])[0]
-        return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else None
+        return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else None
 
     def words(name: str) -> str:
         return given.get(name, [""])[0]

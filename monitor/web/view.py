@@ -68,6 +68,10 @@ class View:
         known: Mapping[str, str] = getattr(words, table)
         return self._(known[code]) if code is not None and code in known else code or ""
 
+    def said(self, message: str) -> str:
+        """A reason that was stored: in the reader's language where it is one of ours, else as it is."""
+        return self._(message) if message else ""
+
     def network(self, code: str) -> str:
         return words.network(code)
 

@@ -116,6 +116,12 @@ async def test_a_hostile_answer_is_text_and_a_hostile_link_is_none(browse, morni
     with db.reading() as c:
         (out,) = [t.delivery for t in told(c, [FIRST])]
     await aigul.post(f"/api/v1/tickets/{FIRST}/posted", 409, delivery=out.id, link="javascript:alert(1)")
+    with db.begin() as c:
+        service.failed(c, out.id, "100% <b>wrong</b> %(name)s", NOW)
+    assert "100% &lt;b&gt;wrong" in await aigul.page(at(FIRST))
+    await aigul.post(f"/api/v1/tickets/{FIRST}/ask", 400, text="x", colleague=2**40)
+    await aigul.post(f"/api/v1/tickets/{FIRST}/ask", 400, text="жол \ud800")
+    await aigul.post(f"/api/v1/tickets/{FIRST}/ask", text="жол\x00 қайда", colleague=None)
 
 
 async def test_the_api_does_the_same_and_shows_all_of_it(browse, morning, db):
