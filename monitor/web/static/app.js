@@ -521,7 +521,7 @@
     else if (event.key === "/" || key === "Slash") { const search = find("[data-search]"); if (!search) return; search.focus(); search.select(); }
     else if (event.key === "Enter" && event.target === row) { const first = find("button.primary", row); if (first) first.click(); else return; }
     else if (key === "KeyO" && row) { const link = find("a.original", row); if (link) link.click(); }
-    else if (event.key === "Escape") { const shown = all("details[open]"); if (shown.length) for (const d of shown) d.open = false; else close(); }
+    else if (event.key === "Escape") { const shown = all("details[open]:not(.do)"); if (shown.length) for (const d of shown) d.open = false; else close(); }
     else return;
     event.preventDefault();
   });
