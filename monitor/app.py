@@ -34,7 +34,8 @@ from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
-from monitor.publish import daily
+from monitor.daily_head import daily
+from monitor.publish import Publisher, Voice
 from monitor.response.alerts import Policy as AlertPolicy
 from monitor.response.alerts import Telling
 from monitor.setting import WRONG, Setting, models, now, options_of
@@ -103,6 +104,8 @@ class App:
     _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
     _mail: EmailChannel | None = None
     _told: Outbox | None = None
+    _voices: dict[str, tuple[str, Voice]] = field(default_factory=dict)
+    """Connectors that can answer a post, by the name of their source."""
 
     @property
     def settings(self) -> Settings:
@@ -129,6 +132,8 @@ class App:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
                 group.create_task(watch.run(self.db), name="surges")
+                publisher = Publisher(self.db, service, http, lambda: self._voices, now)
+                group.create_task(publisher.run(), name="publisher")
                 staff = None
                 if outbox is not None:
                     group.create_task(outbox.run(), name="outbox")
@@ -153,7 +158,7 @@ class App:
         at = self.settings.web
         token = at.metrics_token.get_secret_value() if at.metrics_token else None
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
-        pages = build(self.db, live, service, options, now, lambda: self.setting.channels)
+        pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering)
         runner = web.AppRunner(pages, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -167,6 +172,10 @@ class App:
                    else f"cannot be listened on ({said}); mend web.host or web.port")
             raise CannotListen(f"{at.host}:{at.port} {why}") from e
         return at.public_url or f"http://{at.host}:{runner.addresses[0][1]}"
+
+    def _answering(self) -> frozenset[str]:
+        """Networks in which a source of ours can answer."""
+        return frozenset(network for network, _ in self._voices.values())
 
     async def _channel(self, stack: AsyncExitStack, address: str) -> TelegramChannel | None:
         """Telegram for staff, where a bot is configured."""
@@ -223,11 +232,14 @@ class App:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 del self._sources[name]
+                self._voices.pop(name, None)
         await self._written(switch_off, list(wanted), now())
         for name, source in wanted.items():
             if name in self._sources:
                 continue
             connector = connectors.find(source.network)(name, source.settings)
+            if isinstance(connector, Voice):
+                self._voices[name] = source.network, connector
             collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)))
             self._sources[name] = source, group.create_task(collector.run(), name=f"source {name}")
 

@@ -23,7 +23,7 @@ from ticketing.desk import Desk, OfficeRules
 from ticketing.register import NewEntry, Secret, append
 from ticketing.routing import Assignment, People, route
 from ticketing.store import absences, entries_of, open_load, people, ticket_by_number
-from ticketing.tables import account, head, ticket
+from ticketing.tables import account, entry, head, ticket
 
 SYSTEM = "system"
 
@@ -104,6 +104,17 @@ class Acting:
         if actor.office is not None and office is not None and office != actor.office \
                 and actor.office not in self.desk.knowledge.registry.ancestors(office):
             raise Refused(N_("This belongs to another office."))
+
+    def expect(self, c: Connection, number: str, seen: int, actor: Actor) -> None:
+        """Refuse to act on a card that somebody else has changed since entry `seen` was read. One's own double press is none."""
+        row = ticket_by_number(c, number, lock=True)
+        if row is None:
+            return
+        newer = c.execute(select(entry.c.seq).where(
+            entry.c.ticket == row.number, entry.c.office == row.office, entry.c.seq > seen, entry.c.actor.startswith("user:"),
+            entry.c.actor != str(actor)).limit(1)).first()
+        if newer is not None:
+            raise Refused(N_("Somebody has changed %(number)s meanwhile: look at it, then decide."), number=row.number)
 
     def _known(self, akimat: str) -> None:
         if akimat not in self.desk.knowledge.registry:
@@ -198,9 +209,20 @@ def _places(c: Connection, entries: Sequence[NewEntry]) -> list[str]:
     return places
 
 
+def cleaned(text: str) -> str:
+    """What a person wrote as a database takes it: no NUL, no half of a character, no blanks around it."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "").strip()
+
+
+def noted(name: str, text: str) -> tuple[Secret, ...]:
+    """A note that need not be there, for the erasable half of an entry."""
+    text = cleaned(text)[:1000]
+    return (Secret(name, text),) if text else ()
+
+
 def said(text: str, missing: str) -> str:
     """What a person wrote, without blanks around it; refuses nothing at all and far too much."""
-    text = text.replace("\x00", "").strip()
+    text = cleaned(text)
     if not text:
         raise Refused(missing)
     if len(text) > MOST:

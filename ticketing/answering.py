@@ -6,6 +6,7 @@ to every thread of a card and of those merged into it; what no program can post 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -19,16 +20,16 @@ from config.timezone import ALMATY
 from monitor.store.tables import event, post
 from ticketing import redated
 from ticketing import ticket as rules
-from ticketing.acting import PROGRAM, Acting, Actor, Move, Refused, said
+from ticketing.acting import PROGRAM, Acting, Actor, Move, Refused, cleaned, said
 from ticketing.citizens import CHANNEL, GONE, family, queue, spoken, threads
 from ticketing.deadlines import UnknownYear
 from ticketing.letters import tell
-from ticketing.register import Secret
+from ticketing.register import Secret, commitment
 from ticketing.store import ticket_by_number
-from ticketing.tables import account, answer, delivery, obligation, question, ticket, ticket_post
+from ticketing.tables import account, answer, delivery, entry, obligation, question, sealed, ticket, ticket_post
 
 UNDERWAY = ("draft", "approved")
-PENDING = ("queued", "by_hand")
+PENDING = ("queued", "sending", "by_hand")
 LANGUAGES = ("kk", "ru", "both")
 
 
@@ -166,6 +167,8 @@ class Answering(Acting):
             return 0
         if ready.state == "draft":
             raise Refused(N_("This answer is not approved yet."))
+        if not _as_approved(c, row, ready):
+            raise Refused(N_("This is not the text that was approved: change and approve it again."))
         kind = f"answer:{answer_id}"
         again = c.execute(update(delivery).where(
             delivery.c.kind == kind, delivery.c.state == "dead", delivery.c.reason.is_distinct_from(GONE),
@@ -200,15 +203,16 @@ class Answering(Acting):
 
     def posted(self, c: Connection, number: str, delivery_id: int, actor: Actor, now: datetime, link: str = "") -> bool:
         """A person posted it by hand, with the address where it stands now."""
-        self._ticket(c, number, actor, "posted")
-        one = c.execute(select(delivery).where(delivery.c.id == delivery_id, delivery.c.channel.startswith(CHANNEL))
-                        .with_for_update()).one_or_none()
         row = ticket_by_number(c, number)
-        if one is None or row is None or one.about not in family(c, row.number):
+        if row is None:
+            raise Refused(N_("There is no number %(number)s."), number=number[:40])
+        self._entitled(actor, "posted", row.office)
+        one = c.execute(select(delivery).where(delivery.c.id == delivery_id, delivery.c.channel.startswith(CHANNEL))).one_or_none()
+        if one is None or one.about not in family(c, row.number):
             raise Refused(N_("There is no such message on this card."))
         if one.state == "sent":
             return False
-        link = link.strip()[:500]
+        link = cleaned(link)[:500]
         if link and not link.startswith(("https://", "http://")):
             raise Refused(N_("The address of the post begins with https://."))
         self.delivered(c, delivery_id, {"by": actor.id, **({"url": link} if link else {})}, now, actor)
@@ -217,14 +221,13 @@ class Answering(Acting):
     def delivered(self, c: Connection, delivery_id: int, handle: dict[str, Any], now: datetime,
                   actor: Actor = PROGRAM) -> None:
         """A message to a citizen stands in its thread: `handle` has the native id there, or who posted it."""
-        one = c.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one()
+        one, rows = self._locked(c, delivery_id)
         if one.state == "sent":
             return
         c.execute(update(delivery).where(delivery.c.id == delivery_id).values(
             state="sent", sent_at=now, handle=handle, reason=None, attempts=delivery.c.attempts + 1))
         about, _, which = one.kind.partition(":")
-        row = ticket_by_number(c, one.about, lock=True)
-        assert row is not None, "a delivery is about a ticket"
+        row = rows[one.about]
         network = one.channel.removeprefix(CHANNEL)
         details: dict[str, Any] = {"what": about, "network": network}
         if about != "answer":
@@ -237,8 +240,7 @@ class Answering(Acting):
         details["answer"] = given.id
         first = given.published_at is None
         moves = [Move(row, "posted", details)] if rules.allowed("posted", row.status) else []
-        head = row if row.number == given.ticket else ticket_by_number(c, given.ticket, lock=True)
-        assert head is not None, "an answer is on a ticket"
+        head = rows[given.ticket]
         if given.kind == "final" and first and rules.allowed("answer", head.status):
             moves.append(Move(head, "answer", {"answer": given.id, "version": given.version}, columns={
                 "closed_at": None, "first_reaction_at": head.first_reaction_at or now}))
@@ -250,7 +252,7 @@ class Answering(Acting):
 
     def failed(self, c: Connection, delivery_id: int, reason: str, now: datetime) -> None:
         """A message to a citizen will never be taken there."""
-        one = c.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one()
+        one, _rows = self._locked(c, delivery_id)
         if one.state in ("sent", "dead"):
             return
         c.execute(update(delivery).where(delivery.c.id == delivery_id).values(
@@ -264,12 +266,25 @@ class Answering(Acting):
     def by_hand(self, c: Connection, delivery_ids: Sequence[int], reason: str, now: datetime) -> None:
         """No program can post there: a person has to."""
         for id_ in delivery_ids:
-            made = c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state == "queued").values(
+            made = c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(("queued", "sending"))).values(
                 state="by_hand", reason=reason[:500]).returning(delivery.c.about)).scalar()
             if made is not None:
                 c.execute(insert(event).values(at=now, kind="ticket", ref=made))
 
     # --- parts
+
+    def _locked(self, c: Connection, delivery_id: int) -> tuple[Row[Any], dict[str, Row[Any]]]:
+        """A delivery and the tickets it concerns: tickets first, in one order, so that no two processes wait for each other."""
+        one = c.execute(select(delivery).where(delivery.c.id == delivery_id)).one()
+        numbers = {one.about}
+        if one.kind.startswith("answer:"):
+            numbers.add(c.execute(select(answer.c.ticket).where(answer.c.id == int(one.kind[7:]))).scalar_one())
+        rows = {}
+        for number in sorted(numbers):
+            row = ticket_by_number(c, number, lock=True)
+            assert row is not None, "a delivery is about a ticket"
+            rows[number] = row
+        return c.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one(), rows
 
     def _answerable(self, c: Connection, number: str, actor: Actor, action: str) -> Row[Any]:
         row = self._ticket(c, number, actor, action)
@@ -332,6 +347,19 @@ class Answering(Acting):
                 ticket=row.number, kind="promise", text=promise.text[:500], source=f"answer:{given.id}", due=by,
                 derivation=[{"step": "promised", "day": promise.due.isoformat()},
                             {"step": "due", "at": by.astimezone(ALMATY).isoformat()}], made_at=now))
+
+
+def _as_approved(c: Connection, row: Row[Any], ready: Row[Any]) -> bool:
+    """Whether the text is the one behind the commitment of its approval: nobody changed it past the register."""
+    approvals = c.execute(select(entry.c.details, sealed.c.salt).join(sealed, (sealed.c.office == entry.c.office) & (
+        sealed.c.seq == entry.c.seq)).where(entry.c.ticket == row.number, entry.c.action == "approve", sealed.c.field == "text")
+        .order_by(entry.c.seq.desc()))
+    for details, salt in approvals:
+        said_then = json.loads(details)
+        if said_then["answer"] == ready.id:
+            return salt is not None and ready.text is not None and commitment(
+                bytes(salt), ready.text) == said_then["text"]["sha256"]
+    return False
 
 
 def _default_language(tongue: str) -> str:

@@ -16,14 +16,15 @@ from config.languages import N_
 from config.timezone import ALMATY
 from ticketing import redated
 from ticketing import ticket as rules
-from ticketing.acting import Acting, Actor, Move, Refused, parted, said, state_of
+from ticketing.acting import Acting, Actor, Move, Refused, cleaned, noted, parted, said, state_of
+from ticketing.appeal import owes_number
 from ticketing.citizens import CHANNEL, Thread, day, family, notice, queue, threads
 from ticketing.deadlines import UnknownYear
 from ticketing.letters import tell
 from ticketing.register import Secret
 from ticketing.routing import ANSWERING
 from ticketing.store import ticket_by_number
-from ticketing.tables import delivery, obligation, question
+from ticketing.tables import delivery, obligation, question, ticket
 
 MARKS = range(1, 6)
 
@@ -42,7 +43,7 @@ class Life(Acting):
         row = self._ticket(c, number, actor, "assign")
         self._allowed("assign", row)
         why: dict[str, Any] = {"rule": "by_hand", "by": actor.id}
-        where = (department or "").strip()[:120]
+        where = cleaned(department or "")[:120]
         if person is not None:
             given = self._person(c, person, row.office)
             if given.role not in ANSWERING:
@@ -57,9 +58,8 @@ class Life(Acting):
             raise Refused(N_("Say to whom: a person or a department."))
         if (row.responsible, row.department) == (person, where):
             return False
-        secrets = (Secret("note", reason.strip()[:1000]),) if reason.strip() else ()
         self._enter(c, now, actor, Move(row, "assign", {
-            "department": where, "responsible": person, "reason": why}, secrets))
+            "department": where, "responsible": person, "reason": why}, noted("note", reason)))
         tell(c, row.number, "new_ticket", row.office, person, now)
         return True
 
@@ -176,8 +176,7 @@ class Life(Acting):
         if owed.kept_at is not None:
             return False
         c.execute(update(obligation).where(obligation.c.id == obligation_id).values(kept_at=now))
-        secrets = (Secret("note", how.strip()[:1000]),) if how.strip() else ()
-        self._enter(c, now, actor, Move(row, "tell", {"obligation": owed.kind, "due": owed.due.isoformat()}, secrets))
+        self._enter(c, now, actor, Move(row, "tell", {"obligation": owed.kind, "due": owed.due.isoformat()}, noted("note", how)))
         return True
 
     # --- elsewhere
@@ -198,12 +197,27 @@ class Life(Acting):
                               lambda code: known.in_(code) if known is not None else body)
         return True
 
+    def take_back(self, c: Connection, number: str, actor: Actor, now: datetime) -> bool:
+        """Undo a redirect to where nobody registers here: the card goes on under its number and its dates."""
+        row = self._ticket(c, number, actor, "redirect_outside")
+        if row.status in rules.OPEN:
+            return False
+        self._allowed("restore", row)
+        if row.status != "redirected" or c.execute(select(ticket.c.id).where(ticket.c.parent == row.number)).first() is not None:
+            raise Refused(N_("%(number)s went on with another number: undo it there."), number=row.number)
+        assigned = self._assign(self._people(c, now), row.office, row.akimat, row.topic)
+        self._enter(c, now, actor, Move(row, "restore", {"akimat": row.akimat}), Move(row, "assign", {
+            "department": assigned.department, "responsible": assigned.responsible, "reason": assigned.reason}))
+        self._untell_redirected(c, row)
+        tell(c, row.number, "new_ticket", row.office, assigned.responsible, now)
+        return True
+
     def external(self, c: Connection, number: str, external_number: str, actor: Actor, now: datetime, *,
                  without: str = "") -> bool:
         """Link the official number of a card, or say why it has none (`without`: a code of procedure.yaml)."""
         row = self._ticket(c, number, actor, "external")
         self._allowed("external", row)
-        given = external_number.strip().upper()
+        given = cleaned(external_number).upper()
         if given:
             if not self.desk.external_format.fullmatch(given):
                 raise Refused(N_("“%(given)s” is no number of e-Otinish; write it as it stands on the coupon."), given=given[:40])
@@ -239,9 +253,8 @@ class Life(Acting):
             return False
         self._allowed("not_examine", row)
         self._alone(c, row)
-        secrets = (Secret("note", note.strip()[:1000]),) if note.strip() else ()
         (place,) = self._enter(c, now, actor, Move(row, "not_examine", {
-            "ground": ground, "article": found.article.ru}, secrets, {"closed_at": now, "proposal": None}))
+            "ground": ground, "article": found.article.ru}, noted("note", note), {"closed_at": now, "proposal": None}))
         queue(c, threads(c, [row.number]), place.replace("entry", "not_examined"), lambda t: {"text": notice(
             "not_examined", t.language, lambda code: {
                 "number": t.number, "ground": found.in_(code), "article": found.article.in_(code)})}, now)
@@ -255,6 +268,9 @@ class Life(Acting):
         if row.status in rules.OPEN:
             raise Refused(N_("%(number)s is not answered yet: a card is closed after its answer."), number=row.number)
         self._allowed("close", row)
+        if owes_number(row.series, row.kind, row.external_number, row.no_external):
+            raise Refused(N_("%(number)s is an appeal made in person: write its official number first, or why there is none."),
+                          number=row.number)
         self._enter(c, now, actor, Move(row, "close", columns={"closed_at": now}))
         return True
 

@@ -7,12 +7,13 @@ and the dates that each had.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, case, func, insert, or_, select, update
 
 from config.languages import N_
+from monitor.store.tables import post
 from ticketing import redated
 from ticketing import ticket as rules
 from ticketing.acting import Acting, Actor, Move, Refused, parted, state_of
@@ -149,6 +150,25 @@ def authors(c: Connection, numbers: Sequence[str]) -> int:
     nameless = select(func.count()).select_from(ticket_post).join(ticket, ticket.c.id == ticket_post.c.ticket_id).where(
         ticket.c.number.in_(list(numbers)), ticket_post.c.author_key == "", ticket_post.c.role != "revision")
     return int(c.execute(known).scalar_one()) + int(c.execute(nameless).scalar_one())
+
+
+ALIKE_WITHIN = timedelta(days=14)
+
+
+def first_text(letters: int = 200) -> Any:
+    """A column: the beginning of the message that a ticket stands on."""
+    return select(func.substr(post.c.text, 1, letters)).join(ticket_post, ticket_post.c.post_id == post.c.id).where(
+        ticket_post.c.ticket_id == ticket.c.id, ticket_post.c.role != "revision").order_by(post.c.id).limit(1).scalar_subquery().label(
+        "text")
+
+
+def alike(c: Connection, row: Row[Any], but: Sequence[str], now: datetime, limit: int = 8) -> Sequence[Any]:
+    """Open cards of the same akimat and topic of the last days, those of the same place first: for a person to look through."""
+    same = case((ticket.c.location_text == row.location_text, 0), else_=1)
+    return c.execute(select(ticket.c.number, ticket.c.status, ticket.c.location_text, ticket.c.received_at, first_text()).where(
+        ticket.c.office == row.office, ticket.c.akimat == row.akimat, ticket.c.topic == row.topic,
+        ticket.c.status.in_(sorted(rules.OPEN)), ticket.c.number.not_in(list(but)), ticket.c.received_at > now - ALIKE_WITHIN)
+        .order_by(same, ticket.c.received_at.desc()).limit(limit)).all()
 
 
 def _row(c: Connection, number: str) -> Row[Any]:

@@ -135,7 +135,7 @@ delivery = Table(
     Column("kind", Text, nullable=False),                    # new_ticket, proposal, ...
     Column("channel", Text, nullable=False),                 # telegram, email, webhook; reply:NETWORK to a citizen
     Column("recipient", Text, nullable=False),               # user:ID or duty:OFFICE, resolved when it is sent; post:ID
-    Column("state", Text, nullable=False),                   # queued, sent, dead; by_hand: a person has to post it
+    Column("state", Text, nullable=False),                   # queued, sent, dead; sending, by_hand: ticketing.answering
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_try_at", Utc, nullable=False),
     Column("created_at", Utc, nullable=False),

@@ -24,12 +24,12 @@ MOST_BYTES = 128 * 1024
 """Of a request's body: the largest form of ours is a paper of a surge in two languages."""
 
 
-def build(db: Database, live: Live, service: Service, options: WebOptions,
-          clock: Callable[[], datetime], channels: Callable[[], Channels] = bundled) -> web.Application:
+def build(db: Database, live: Live, service: Service, options: WebOptions, clock: Callable[[], datetime],
+          channels: Callable[[], Channels] = bundled, voices: Callable[[], frozenset[str]] = frozenset) -> web.Application:
     """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes, `channels` the table of
-    official channels in force."""
+    official channels in force, `voices` the networks in which a source of ours can answer."""
     app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
-    app[SITE] = Site(db, live, service, options, clock, channels)
+    app[SITE] = Site(db, live, service, options, clock, channels, voices=voices)
     app.on_shutdown.append(_end_streams)
     app.add_routes([
         web.get("/", pages.show_feed),

@@ -14,8 +14,10 @@ from monitor.web import plain
 from monitor.web.guard import refusal
 from monitor.web.openapi import document
 from monitor.web.site import SITE, reader_of
+from monitor.web.whole import whole
 from ticketing import feed
 from ticketing.feed import FeedRow, Filter
+from ticketing.service import Service
 from ticketing.store import entries_of, ticket_by_number
 
 MOST = 200
@@ -75,13 +77,13 @@ async def get_post(request: web.Request) -> web.Response:
 async def get_ticket(request: web.Request) -> web.Response:
     """One card with its posts and its register entries."""
     site, reader = request.app[SITE], reader_of(request)
-    found = await site.db.read(_ticket, request.match_info["number"], reader.scope, site.clock())
+    found = await site.db.read(_ticket, site.service, request.match_info["number"], reader.scope, site.clock())
     if found is None:
         return refusal(request, 404, N_("There is no card with this number, or it belongs to another office."))
     return web.json_response(found)
 
 
-def _ticket(c: Connection, number: str, scope: frozenset[str] | None, now: datetime) -> dict[str, Any] | None:
+def _ticket(c: Connection, service: Service, number: str, scope: frozenset[str] | None, now: datetime) -> dict[str, Any] | None:
     row = ticket_by_number(c, number)
     if row is None or (scope is not None and row.akimat not in scope and row.office not in scope):
         return None
@@ -90,10 +92,12 @@ def _ticket(c: Connection, number: str, scope: frozenset[str] | None, now: datet
                 "details": e.details, "prev_hash": e.prev_hash, "hash": e.hash} for e in entries_of(c, row.number)]
     values = {name: getattr(row, name) for name in (
         "number", "status", "office", "akimat", "topic", "kind", "urgency", "location_text", "department",
-        "responsible", "assigned_by", "due_first_derivation", "due_final_derivation", "proposal", "parent")}
+        "responsible", "assigned_by", "due_first_derivation", "due_final_derivation", "proposal", "parent", "merged_into",
+        "external_number", "no_external", "ground", "extensions", "reopenings", "solved", "mark")}
     times = {name: plain.moment(getattr(row, name)) for name in (
         "received_at", "registered_at", "due_first", "due_final", "first_reaction_at", "closed_at")}
-    return {**values, **times, "posts": [plain.post(p) for p in posts], "entries": entries}
+    more = plain.whole(whole(c, service, row, posts, now))
+    return {**values, **times, "posts": [plain.post(p) for p in posts], "entries": entries, **more}
 
 
 async def get_sources(request: web.Request) -> web.Response:

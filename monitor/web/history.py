@@ -16,7 +16,7 @@ from ticketing.store import entries_of
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One entry. `who` is a name, or None for the program itself; `hash` its mark in the chain."""
+    """One entry. `who` is a name, or None for the program itself or a `citizen`; `hash` its mark in the chain."""
 
     office: str
     seq: int
@@ -26,6 +26,7 @@ class History:
     details: Mapping[str, Any]
     person: str | None
     hash: str
+    citizen: bool = False
 
 
 def history(c: Connection, number: str) -> list[History]:
@@ -38,7 +39,7 @@ def history(c: Connection, number: str) -> list[History]:
         found.append((row, details, actor, person if isinstance(person, int) else None))
     known = names(c, [id_ for _, _, a, p in found for id_ in (a, p) if id_ is not None])
     return [History(row.office, row.seq, datetime.fromisoformat(row.at), _named(known, actor), row.action, details,
-                    _named(known, person), row.hash) for row, details, actor, person in found]
+                    _named(known, person), row.hash, row.actor == "citizen") for row, details, actor, person in found]
 
 
 def _named(known: Mapping[int, str], id_: int | None) -> str | None:

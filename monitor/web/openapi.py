@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.web.cards import VERBS
 from ticketing.feed import LANGUAGES, PERIODS, STATES
 
 _S: dict[str, Any] = {"type": "string"}
@@ -11,6 +12,7 @@ _N: dict[str, Any] = {"type": ["string", "null"]}
 _I: dict[str, Any] = {"type": "integer"}
 _F: dict[str, Any] = {"type": "number"}
 _FN: dict[str, Any] = {"type": ["number", "null"]}
+_IN: dict[str, Any] = {"type": ["integer", "null"]}
 _T: dict[str, Any] = {"type": "string", "format": "date-time"}
 _TN: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 
@@ -61,7 +63,26 @@ SCHEMAS: dict[str, Any] = {
     "Ticket": _object({**_TICKET, "responsible_name": _N, "post": {"type": ["integer", "null"]}, "posts": _I}),
     "Entry": _object({"office": _S, "seq": _I, "at": _S, "actor": _S, "action": _S, "details": _S, "prev_hash": _S,
                       "hash": _S}),
-    "WholeTicket": _object({**_TICKET, "parent": _N, "posts": _list(_ref("Post")), "entries": _list(_ref("Entry"))}),
+    "WholeTicket": _object({
+        **_TICKET, "parent": _N, "posts": _list(_ref("Post")), "entries": _list(_ref("Entry")), "merged_into": _N,
+        "external_number": _N, "no_external": _N, "ground": _N, "extensions": _I, "reopenings": _I,
+        "solved": {"type": ["boolean", "null"]}, "mark": _IN, "answers": _list(_ref("Answer")), "told": _list(_ref("Told")),
+        "questions": _list(_ref("Question")), "obligations": _list(_ref("Obligation")), "members": _list(_S),
+        "proposals": _list(_object({"id": _I, "other": _S, "why": {"type": "object"}})), "authors": _I,
+        "appeal": _object({"parts": {"type": "object"}, "owes_number": {"type": "boolean"}}),
+        "seen": {**_I, "description": "give it back with a verb: refused where somebody else has acted since"}}),
+    "Answer": _object({
+        "id": _I, "kind": {"enum": ["final", "interim"]}, "language": {"enum": ["kk", "ru", "both"]}, "text": _N,
+        "state": {"enum": ["draft", "approved", "publishing", "published", "failed"]}, "version": _I, "warnings": _list(_S),
+        "author": _I, "approver": _IN, "remark": _N, "made_at": _T, "approved_at": _TN, "published_at": _TN}),
+    "Told": _object({
+        "id": _I, "about": _S, "kind": _S, "network": _S, "state": {"enum": ["queued", "sending", "sent", "dead", "by_hand"]},
+        "reason": _N, "attempts": _I, "url": _S, "handle": {"type": ["object", "null"]}, "text": _N, "created_at": _T,
+        "sent_at": _TN}),
+    "Question": _object({"id": _I, "by": _I, "asked": _IN, "text": _N, "at": _T, "reply": _N, "replied_by": _IN,
+                         "replied_at": _TN}),
+    "Obligation": _object({"id": _I, "kind": _S, "text": _N, "source": _S, "due": _T, "derivation": _STEPS, "kept_at": _TN,
+                           "broken_at": _TN}),
     "Source": _object({
         "name": _S, "network": _S, "state": _S, "reason": _N, "silent": {"type": "boolean"}, "silent_since": _TN,
         "last_ok_at": _TN, "last_try_at": _TN, "last_post_at": _TN, "next_poll_at": _TN, "failures": _I, "posts": _I}),
@@ -74,7 +95,31 @@ SCHEMAS: dict[str, Any] = {
         "kind": {**_N, "description": "of `correct`: a code of a kind"},
         "urgency": {**_N, "description": "of `correct`: urgent or normal"},
         "place": {**_N, "description": "of `correct`: the place in words; empty: there is none"}}},
-    "Done": _object({"verb": _S, "undo": {"type": ["integer", "null"]}}, number=_S, post=_I, html=_S),
+    "CardOrder": {"type": "object", "properties": {
+        "topic": {**_N, "description": "of `correct`: a code of a topic; absent: as it is"},
+        "kind": {**_N, "description": "of `correct`: a code of a kind"},
+        "urgency": {**_N, "description": "of `correct`: urgent or normal"},
+        "place": {**_N, "description": "of `correct`: the place in words; empty: there is none"},
+        "akimat": {**_S, "description": "redirect: KATO code or a name that only one unit has"},
+        "person": {**_IN, "description": "assign: account"}, "department": {**_S, "description": "assign: instead of a person"},
+        "colleague": {**_IN, "description": "ask: account; null asks the citizen, in public"},
+        "question": {**_IN, "description": "reply: which question"},
+        "text": {**_S, "description": "ask, reply, interim, draft"},
+        "language": {"enum": ["", "kk", "ru", "both"], "description": "interim, draft; empty: the citizen's"},
+        "until": {**_S, "description": "extend: day, 2026-12-18"},
+        "reason": {**_S, "description": "extend, reopen, return; assign, not_examine, keep: a note"},
+        "answer": {**_IN, "description": "draft (to change one), return, approve, publish"},
+        "version": {**_IN, "description": "draft, approve: the wording that was read; a newer one refuses"},
+        "delivery": {**_IN, "description": "posted: which message"}, "link": {**_S, "description": "posted: where it stands"},
+        "obligation": {**_IN, "description": "keep: which"},
+        "body": {**_S, "description": "redirect_outside: code of procedure.yaml or a name"},
+        "external_number": {**_S, "description": "external: the number in e-Otinish"},
+        "without": {**_S, "description": "external: instead of a number, why there is none"},
+        "ground": {**_S, "description": "not_examine: code of procedure.yaml"},
+        "others": {**_list(_S), "description": "merge: numbers"}, "proposal": {**_IN, "description": "dismiss: which"},
+        "seen": {**_IN, "description": "as in the card; refused where somebody else has acted since"}}},
+    "Done": _object({"verb": _S, "undo": {"type": ["integer", "null"]}}, number=_S, post=_I, html=_S, status=_S,
+                    changed={"type": "boolean", "description": "false: it was so already"}, result={}),
     "Surge": _object(_SURGE),
     "WholeSurge": _object({
         **_SURGE, "history": _list(_object({"id": _I, "detected_at": _T, "verdict": _S, "score": _F, "authors": _I,
@@ -116,7 +161,7 @@ ROUTES: tuple[tuple[str, str, str, list[Any], list[Any], str], ...] = (
     ("get", "/api/v1/tickets", "Cards, newest first", [], _FILTER + _PAGE, "Tickets"),
     ("get", "/api/v1/tickets/{number}", "One card with its posts and register entries", [_NUMBER], [], "WholeTicket"),
     ("post", "/api/v1/tickets/{number}/{verb}", "Act on a card",
-     [_NUMBER, ("verb", {"enum": ["accept", "redirect", "correct"]})], [], "Done"),
+     [_NUMBER, ("verb", {"enum": ["accept", "redirect", "correct", *VERBS]})], [], "Done"),
     ("get", "/api/v1/surges", "Surges, the one first told last on top", [],
      [_FILTER[0], _FILTER[1], ("state", {"enum": ["waiting", "organic", "organised", "inconclusive", "coordinated"]},
                                "a verdict, or those that need a decision"), *_PAGE], "Surges"),
@@ -170,7 +215,7 @@ def _operation(method: str, path: str, summary: str, in_path: list[Any], in_quer
         operation["responses"]["404"] = {"description": "none, or of another office", "content": failed}
     if method == "post":
         operation["parameters"].append({"name": "X-CSRF-Token", "in": "header", "required": True, "schema": _S})
-        order = "SurgeOrder" if answer == "SurgeDone" else "Order"
+        order = "SurgeOrder" if answer == "SurgeDone" else "CardOrder" if path.startswith("/api/v1/tickets/") else "Order"
         operation["requestBody"] = {"content": {"application/json": {"schema": _ref(order)}}}
         operation["responses"] |= {"403": {"description": "not for this role", "content": failed},
                                    "409": {"description": "not possible now", "content": failed}}

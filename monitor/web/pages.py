@@ -16,13 +16,18 @@ from monitor.live import last_event
 from monitor.web import ask as asking
 from monitor.web import words
 from monitor.web.ask import Ask
+from monitor.web.cards import VERBS
 from monitor.web.counts import Counts
 from monitor.web.counts import counts as count_up
 from monitor.web.guard import refusal
 from monitor.web.history import History, history
 from monitor.web.site import PAGE_LANGUAGES, SITE, Reader, back_to, reader_of, render, view_for
+from monitor.web.whole import Whole, whole
 from ticketing import feed
+from ticketing.appeal import PARTS
+from ticketing.citizens import Thread, family, threads
 from ticketing.feed import FeedRow, Filter, Hole, SourceState
+from ticketing.service import Service
 from ticketing.store import ticket_by_number
 from ticketing.ticket import typed_number
 
@@ -125,22 +130,25 @@ def frame(site: Any, reader: Reader, view: Any, counts: Counts, sources: Sequenc
 
 def said_by_code(request: web.Request) -> str | None:
     """A message that a form without script came back with; one of ours, never text from the address."""
-    return None if request.query.get("said") not in ("undone", "accepted") else request.query["said"]
+    code = request.query.get("said")
+    return code if code in ("undone", "accepted", *VERBS) else None
 
 
 async def show_ticket(request: web.Request) -> web.Response:
     """One card: post, facts, deadlines with their derivation, responsible with the reason, register entries."""
     site, reader = request.app[SITE], reader_of(request)
     now = site.clock()
-    found = await site.db.read(_ticket, request.match_info["number"], reader.scope, now)
+    found = await site.db.read(_ticket, site.service, request.match_info["number"], reader.scope, now)
     if found is None:
         return refusal(request, 404, N_("There is no card with this number, or it belongs to another office."))
-    row, posts, past, counts, sources, last, number = found
+    row, posts, past, counts, sources, last, number, more, places = found
     if request.match_info["number"] != number:
         raise web.HTTPSeeOther(view_for(site, reader.language, "", now).ticket_url(number))
     view = view_for(site, reader.language, reader.person.role, now)
     return _html("ticket.html", **frame(site, reader, view, counts, sources, "tickets", request), ticket=row,
-                 posts=posts, past=past, said=said_by_code(request),
+                 posts=posts, past=past, said=said_by_code(request), more=more, places=places,
+                 procedure=site.service.desk.procedure, appeal_parts=PARTS, voices=site.voices(),
+                 may_approve=site.service.may_approve(row.office, reader.person.role),
                  stream=f"/api/v1/events?view=ticket&after={last}")
 
 
@@ -149,15 +157,16 @@ def _seen(row: Any, scope: frozenset[str] | None) -> bool:
     return scope is None or row.akimat in scope or row.office in scope
 
 
-def _ticket(c: Connection, number: str, scope: frozenset[str] | None, now: datetime,
-            ) -> tuple[Any, list[FeedRow], list[History], Counts, list[SourceState], int, str] | None:
+def _ticket(c: Connection, service: Service, number: str, scope: frozenset[str] | None, now: datetime,
+            ) -> tuple[Any, list[FeedRow], list[History], Counts, list[SourceState], int, str, Whole, list[Thread]] | None:
     last = last_event(c)
     row = ticket_by_number(c, number)
     if row is None or not _seen(row, scope):
         return None
     # Whoever may see the card may see its posts: after a redirect they stand under another akimat.
     posts = feed.rows(c, None, None, now, ticket_id=row.id, revisions=True, excerpt=WHOLE_TEXT, limit=200)
-    return row, posts, history(c, row.number), count_up(c, scope, now), feed.sources(c), last, row.number
+    return (row, posts, history(c, row.number), count_up(c, scope, now), feed.sources(c), last, row.number,
+            whole(c, service, row, posts, now), threads(c, family(c, row.number)))
 
 
 async def show_post(request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from monitor.web.whole import Whole
 from ticketing.feed import FeedRow, SourceState
 
 
@@ -56,4 +57,28 @@ def source(state: SourceState) -> dict[str, Any]:
         "silent": state.silent, "silent_since": moment(state.since), "last_ok_at": moment(state.last_ok_at),
         "last_try_at": moment(state.last_try_at), "last_post_at": moment(state.last_post_at),
         "next_poll_at": moment(state.next_poll_at), "failures": state.failures, "posts": state.posts,
+    }
+
+
+def whole(more: Whole) -> dict[str, Any]:
+    """What belongs to a card beside its posts and entries."""
+    return {
+        "answers": [{"id": a.id, "kind": a.kind, "language": a.language, "text": a.text, "state": a.state, "version": a.version,
+                     "warnings": a.warnings, "author": a.author, "approver": a.approver, "remark": a.remark,
+                     "made_at": moment(a.made_at), "approved_at": moment(a.approved_at), "published_at": moment(a.published_at)}
+                    for a in more.answers],
+        "told": [{"id": t.delivery.id, "about": t.delivery.about, "kind": t.delivery.kind, "network": t.delivery.channel.partition(":")[2],
+                  "state": t.delivery.state, "reason": t.delivery.reason, "attempts": t.delivery.attempts, "url": t.url,
+                  "handle": t.delivery.handle, "text": (t.delivery.body or {}).get("text"),
+                  "created_at": moment(t.delivery.created_at), "sent_at": moment(t.delivery.sent_at)} for t in more.told],
+        "questions": [{"id": q.id, "by": q.by, "asked": q.asked, "text": q.text, "at": moment(q.at), "reply": q.reply,
+                       "replied_by": q.replied_by, "replied_at": moment(q.replied_at)} for q in more.questions],
+        "obligations": [{"id": o.id, "kind": o.kind, "text": o.text, "source": o.source, "due": moment(o.due),
+                         "derivation": o.derivation, "kept_at": moment(o.kept_at), "broken_at": moment(o.broken_at)}
+                        for o in more.owed],
+        "members": [m.number for m in more.members],
+        "proposals": [{"id": p["id"], "other": p["other"].number, "why": p["why"]} for p in more.proposals],
+        "authors": more.authors,
+        "appeal": {"parts": {p.code: p.there for p in more.parts}, "owes_number": more.owes_number},
+        "seen": more.seen,
     }

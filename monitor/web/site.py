@@ -47,6 +47,8 @@ class Site:
     by_login: Attempts = field(default_factory=lambda: Attempts(100, timedelta(minutes=15)))
     """By account from everywhere: many addresses together guess no faster than this."""
     by_address: Attempts = field(default_factory=lambda: Attempts(20, timedelta(minutes=15)))
+    voices: Callable[[], frozenset[str]] = frozenset
+    """Networks in which a source of ours can answer."""
     _units: Units | None = None
 
     @property

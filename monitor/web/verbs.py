@@ -11,7 +11,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from config.languages import N_, language
-from monitor.web import words
+from monitor.web import cards, words
 from monitor.web.guard import refusal, wants_json
 from monitor.web.site import SITE, Reader, Site, back_to, reader_of, render, view_for
 from ticketing import feed
@@ -56,8 +56,10 @@ async def do_to_post(request: web.Request) -> web.Response:
 
 
 async def do_to_ticket(request: web.Request) -> web.Response:
-    """accept or redirect a card."""
+    """accept, redirect or one of the verbs of `monitor.web.cards` on a card."""
     verb = request.match_info["verb"]
+    if verb in cards.VERBS:
+        return await cards.do(request, verb, request.match_info["number"])
     if verb not in TICKET_VERBS:
         raise web.HTTPNotFound
     return await _do(request, verb, number=request.match_info["number"])

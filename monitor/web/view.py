@@ -68,6 +68,10 @@ class View:
         known: Mapping[str, str] = getattr(words, table)
         return self._(known[code]) if code is not None and code in known else code or ""
 
+    def said(self, message: str) -> str:
+        """A reason that was stored: in the reader's language where it is one of ours, else as it is."""
+        return self._(message) if message else ""
+
     def network(self, code: str) -> str:
         return words.network(code)
 
@@ -191,6 +195,16 @@ class View:
 
     def may(self, action: str) -> bool:
         return rules.may(self.role, action)
+
+    def can(self, action: str, ticket: Any) -> bool:
+        """Whether this role may do it, and the card is in a state for it."""
+        return self.may(action) and rules.allowed(action, ticket.status)
+
+    def answer_tone(self, state: str) -> str:
+        return {"draft": "amber", "approved": "amber", "publishing": "blue", "failed": "red"}.get(state, "grey")
+
+    def delivery_tone(self, state: str) -> str:
+        return {"by_hand": "amber", "queued": "blue", "sending": "blue", "dead": "red"}.get(state, "grey")
 
     def can_accept(self, row: FeedRow) -> bool:
         return row.status is not None and self.may("accept") and rules.allowed("accept", row.status)

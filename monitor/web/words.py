@@ -52,6 +52,39 @@ ENTRY = {
     "attach": N_("the same text attached"), "revise": N_("the post was edited or deleted"),
     "propose_redirect": N_("an edit names another akimat"), "void": N_("made void"), "restore": N_("restored"),
     "correct": N_("corrected"),
+    "ask": N_("a question was asked"), "reply": N_("a question was answered"), "interim": N_("interim answer"),
+    "extend": N_("the term was extended"), "redirect_outside": N_("passed to another body"),
+    "external": N_("official number"), "guide": N_("the citizen was shown the way to an official appeal"),
+    "tell": N_("an obligation was kept"), "merge": N_("merged into"), "absorb": N_("another card was merged into it"),
+    "unmerge": N_("parted again"), "release": N_("a merged card was parted from it"), "draft": N_("an answer was written"),
+    "return": N_("the answer was given back"), "approve": N_("the answer was approved"), "publish": N_("the answer was sent out"),
+    "answer": N_("the answer stands in public"), "posted": N_("stands in the thread"), "close": N_("closed"),
+    "reopen": N_("taken up again"), "rate": N_("the citizen judged the answer"),
+    "not_examine": N_("left without examination"),
+}
+ANSWER = {
+    "draft": N_("draft, waits for approval"), "approved": N_("approved, not published yet"), "publishing": N_("being published"),
+    "published": N_("published"), "failed": N_("reached nobody"),
+}
+TONGUE = {"kk": N_("in Kazakh"), "ru": N_("in Russian"), "both": N_("in both languages")}
+WARNING = {
+    "brush_off": N_("Reads like a brush-off: no fact, date, action or address."),
+    "no_specifics": N_("Says what will be done, but neither when, where nor who."),
+    "wrong_language": N_("Not in the language of the message."),
+    "personal_data": N_("Shows a private person’s data in public."), "copied": N_("Looks like a copy of an earlier answer."),
+}
+TOLD = {
+    "answer": N_("the office’s answer"), "extended": N_("notice of the extension"), "redirected": N_("notice of the redirect"),
+    "not_examined": N_("notice that it was not examined"), "guide": N_("the way to an official appeal"),
+    "question": N_("question to the citizen"),
+}
+DELIVERY = {
+    "queued": N_("waits to be sent"), "sending": N_("on its way"), "sent": N_("delivered"), "dead": N_("not delivered"),
+    "by_hand": N_("to be posted by hand"),
+}
+OWED = {
+    "promise": N_("promised in the answer"), "tell_extended": N_("to tell the citizen of the extension"),
+    "tell_redirected": N_("to tell the citizen of the redirect"),
 }
 CHOSEN = {
     "named": N_("named by the rule"), "deputy": N_("stands in for an absent colleague"),

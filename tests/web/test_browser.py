@@ -7,13 +7,16 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 from sqlalchemy import delete
-from web_scene import NOW, PASSWORD, one
+from web_scene import NOW, PASSWORD, PAVLODAR, one
 
 from tests.conftest import skip
+from ticketing.citizens import told
+from ticketing.service import Actor
 from ticketing.tables import session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -444,6 +447,32 @@ async def test_no_page_overflows_is_pale_or_breaks_its_own_rules(window, morning
             if width < 400 and path != "/wall":
                 assert await page.evaluate(SMALL) == [], path
         assert await page.evaluate("document.body.dataset.owned") is None
+        assert page.wrong == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+async def test_a_card_in_full_work_reads_well_with_every_form_open(window, morning, db, service, staff, width, scheme):
+    number, twin = "ӘЖ-551-2026-000004", "ӘЖ-551-2026-000005"
+    officer, head = Actor(staff["aigul"], "officer", PAVLODAR), Actor(staff["head"], "head", PAVLODAR)
+    with db.begin() as c:
+        service.accept(c, number, officer, NOW)
+        service.merge(c, number, [twin], officer, NOW)
+        service.extend(c, number, date(2026, 12, 18), "Жобалық-сметалық құжаттама дайындалуда", head, NOW)
+        service.interim(c, number, "Маман жіберілді.", officer, NOW)
+        service.ask(c, number, "Мердігер кім?", staff["head"], officer, NOW)
+        given = service.draft(c, number, "Шұңқыр 30 қарашаға дейін жөнделеді. " * 8, officer, NOW)
+        service.return_draft(c, number, given, "Мекенжайын жазыңыз", head, NOW)
+        service.by_hand(c, [t.delivery.id for t in told(c, [number])], "no source of ours can answer in this network", NOW)
+    async with window("head", width=width, color_scheme=scheme, has_touch=width < 400, is_mobile=width < 400) as page:
+        await page.goto(f"/tickets/{number}")
+        await page.evaluate("for (const d of document.querySelectorAll('details.do')) { d.removeAttribute('name'); d.open = true; }")
+        assert await page.locator("details.do form").count() > 8
+        assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        assert await page.evaluate(CONTRAST) == []
+        if width < 400:
+            assert await page.evaluate(SMALL) == []
+        await page.locator("#answer form[action$=approve] button").click()
+        await expect(page.locator("#answer .state").first).to_have_text("согласован, ещё не опубликован")
         assert page.wrong == []
 
 

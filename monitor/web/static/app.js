@@ -488,7 +488,7 @@
     fresh_at = setTimeout(() => {
       if (!reading) return;
       const row = document.getElementById(reading.id) || reading;
-      if (!find("input:focus, select:focus", pane)) open(row, true);
+      if (!find("input:focus, select:focus, textarea:focus", pane) && !all("textarea", pane).some((t) => t.value !== t.defaultValue)) open(row, true);
     }, 300);
   };
   if (pane && list) {
@@ -496,7 +496,7 @@
     list.addEventListener("click", (event) => {
       const row = event.target.closest(".row"), number = event.target.closest("a.number");
       if (!row || !wide.matches || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      if (!number && (event.target.closest("a, button, summary, label, input, select, .panel, .menu") || !getSelection().isCollapsed)) return;
+      if (!number && (event.target.closest("a, button, summary, label, input, select, textarea, .panel, .menu") || !getSelection().isCollapsed)) return;
       event.preventDefault();
       point(row);
       open(row);
@@ -540,7 +540,7 @@
     else if (event.key === "/" || key === "Slash") { const search = find("[data-search]"); if (!search) return; search.focus(); search.select(); }
     else if (event.key === "Enter" && event.target === row) { const first = find("button.primary", row); if (first) first.click(); else return; }
     else if (key === "KeyO" && row) { const link = find("a.original", row); if (link) link.click(); }
-    else if (event.key === "Escape") { const shown = all("details[open]"); if (shown.length) for (const d of shown) d.open = false; else close(); }
+    else if (event.key === "Escape") { const shown = all("details[open]:not(.do)"); if (shown.length) for (const d of shown) d.open = false; else close(); }
     else return;
     event.preventDefault();
   });
