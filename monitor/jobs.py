@@ -18,9 +18,10 @@ from config.timezone import ALMATY
 from monitor import drifts
 from monitor.store.authors import rotate_after
 from monitor.store.engine import Database
+from monitor.store.retention import CHUNK
 from monitor.store.tables import post
 from ticketing.handover import any_stuck, from_the_absent
-from ticketing.reminding import Reminding
+from ticketing.reminding import Reminding, put
 from ticketing.retention import rules
 from ticketing.rota import any_to_turn, turn
 
@@ -89,12 +90,10 @@ async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetim
         log.info("tickets of people who are absent went over to others", tickets=handed)
         if not handed:
             break
-    queued = 0
-    if await db.read(reminding.wanted, now):
-        queued += await db.write(reminding.queue, now)
-    if await db.read(reminding.mornings, now):
-        queued += await db.write(reminding.queue_mornings, now)
-    return queued
+    messages = [*await db.read(reminding.wanted, now), *await db.read(reminding.mornings, now)]
+    for start in range(0, len(messages), CHUNK):
+        await db.write(put, messages[start:start + CHUNK], now)
+    return len(messages)
 
 
 async def tidy(db: Database, policy: Retention, clock: Callable[[], datetime]) -> int:

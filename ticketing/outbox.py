@@ -105,10 +105,8 @@ class Outbox:
     async def drain(self) -> int:
         """Send all that can be sent now or after a short wait (the pace, not a failure); returns how many letters."""
         await self._sort()
-        sent = 0
-        while more := sum([await lane.drain() for lane in self._lanes]):     # what one lane gives up, another takes
-            sent += more
-        return sent
+        # As often as there are lanes: what one gives up, another takes.
+        return sum([await lane.drain() for _ in self._lanes for lane in self._lanes])
 
     async def _sort_for_ever(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,10 +18,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from config.reminders import email_address, quiet_spans
 from ticketing import ticket as rules
-from ticketing.tables import absence, account, link, office, session, ticket
+from ticketing.tables import absence, account, link, office, reach, session, ticket
 
 LANGUAGES = ("kk", "ru")
+WAYS = ("telegram", "email")
+"""Ways to people, in the order in which they are tried where a person has chosen none."""
 LINK_LIFE = timedelta(hours=24)
 SESSION_LIFE = timedelta(hours=12)
 SHORTEST_PASSWORD = 10
@@ -29,6 +32,7 @@ LONGEST_PASSWORD = 256
 """Characters; a longer one only costs the hash time."""
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _OFFICE_NEEDED = frozenset({"officer", "head"})
 _hasher = PasswordHasher()
 
@@ -150,6 +154,7 @@ def disable(c: Connection, login: str, now: datetime) -> Left:
     c.execute(update(account).where(account.c.id == person.id).values(
         disabled_at=person.disabled_at or now, telegram_id=None, password_hash=None))
     c.execute(delete(link).where(link.c.account == person.id))
+    c.execute(delete(reach).where(reach.c.account == person.id))
     close_sessions(c, person.id)
     left = by_id(c, person.id)
     assert left is not None
@@ -190,6 +195,8 @@ def set_absence(c: Connection, login: str, since: datetime, until: datetime, dep
     stand_in = None if deputy is None else _working(c, deputy)
     if stand_in is not None and stand_in.id == person.id:
         raise NotPossible("nobody is their own deputy; name another person")
+    if stand_in is not None and person.office is not None and stand_in.office not in (None, person.office):
+        raise NotPossible(f'"{stand_in.login}" works for office {stand_in.office}, not for {person.office}; name a colleague')
     c.execute(insert(absence).values(account=person.id, since=since, until=until,
                                      deputy=stand_in.id if stand_in else None, reason=reason))
 
@@ -202,6 +209,15 @@ def end_absences(c: Connection, login: str, now: datetime) -> int:
     return ended + c.execute(delete(absence).where(absence.c.account == person.id, absence.c.since > now)).rowcount
 
 
+def absences_from(c: Connection, now: datetime) -> Sequence[Any]:
+    """Absences that hold or come, with the logins of both people."""
+    stand_in = account.alias()
+    return c.execute(select(absence.c.since, absence.c.until, absence.c.reason, account.c.login, stand_in.c.login.label("deputy"))
+                     .join(account, account.c.id == absence.c.account)
+                     .outerjoin(stand_in, stand_in.c.id == absence.c.deputy)
+                     .where(absence.c.until > now).order_by(absence.c.since, absence.c.id)).all()
+
+
 def away(c: Connection, now: datetime) -> dict[int, datetime]:
     """Who is away now, by account id, and until when."""
     rows = c.execute(select(absence.c.account, absence.c.until).where(absence.c.since <= now, absence.c.until > now))
@@ -209,6 +225,44 @@ def away(c: Connection, now: datetime) -> dict[int, datetime]:
     for person, end in rows:
         until[person] = max(end, until.get(person, end))
     return until
+
+
+# --- how a person is told
+
+SAME: Any = object()
+"""Leave as it is, where None already means something."""
+
+
+def set_reach(c: Connection, login: str, *, email: str | None = None, channels: Sequence[str] | None = None,
+              quiet: Sequence[str] | None = None, morning: Any = SAME) -> Row[Any]:
+    """Change how a person is told; None leaves a part as it is, an empty value takes it away. Raises NotPossible.
+
+    `morning`: HH:MM, "" for never, None for the office's own time.
+    """
+    person = _working(c, login)
+    changed: dict[str, Any] = {}
+    try:
+        if email is not None:
+            changed["email"] = email_address(email.strip()) if email.strip() else None
+        if quiet is not None:
+            quiet_spans(tuple(quiet))
+            changed["quiet"] = list(quiet) or None
+    except ValueError as e:
+        raise NotPossible(str(e)) from e
+    if channels is not None:
+        strange = [way for way in channels if way not in WAYS]
+        if strange:
+            raise NotPossible(f'"{strange[0]}" is no way to a person; use {", ".join(WAYS)}')
+        changed["channels"] = list(channels) or None
+    if morning is not SAME:
+        if morning and not _CLOCK.fullmatch(morning):
+            raise NotPossible(f'"{morning[:20]}" is no time of the day; write it like 09:00, or none, or office')
+        changed["morning"] = morning
+    if c.execute(select(reach.c.account).where(reach.c.account == person.id)).one_or_none() is None:
+        c.execute(insert(reach).values(account=person.id))
+    if changed:
+        c.execute(update(reach).where(reach.c.account == person.id).values(**changed))
+    return c.execute(select(reach).where(reach.c.account == person.id)).one()
 
 
 # --- Telegram

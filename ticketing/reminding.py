@@ -6,30 +6,32 @@ queued here is sent by `ticketing.outbox`; nobody is told twice of the same mark
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, column, inspect, or_, select, table
+from sqlalchemy import Connection, column, inspect, or_, select, table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from config.reminders import Reminders
 from config.timezone import ALMATY
 from monitor.store.columns import Utc
 from ticketing import ticket as rules
-from ticketing.deadlines import Calendar, is_paused
+from ticketing.deadlines import Calendar, UnknownYear, is_paused
 from ticketing.notify.message import WAITING
 from ticketing.notify.queries import MORNING
-from ticketing.reminders import ESCALATE, REMIND, Mark, Told, escalations, last_passed, marks
+from ticketing.reminders import ESCALATE, REMIND, Told, escalations, last_passed, marks
 from ticketing.tables import absence, account, delivery, office, reach, ticket
 
 MORNING_LASTS = timedelta(hours=3)
 """Who starts the machine in the afternoon gets no good morning."""
 
 CHUNK = 500
-REMEMBERED = 200_000
-"""Marks and deliveries kept in memory; past that they are worked out anew."""
+REMEMBERED = 500_000
+"""Dates and deliveries kept in memory; past that they are looked up anew."""
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 _obligation = table("obligation", column("id"), column("ticket"), column("kind"), column("due", Utc()), column("made_at", Utc()),
                     column("kept_at", Utc()), column("broken_at", Utc()))
@@ -51,28 +53,38 @@ class Reminding:
 
     rules_of: Callable[[str], Reminders]
     calendar_of: Callable[[str], Calendar]
-    _marks: dict[tuple[Any, ...], tuple[tuple[Mark, ...], tuple[Mark, ...]]] = field(default_factory=dict)
+    _settled: dict[str, tuple[Reminders, Calendar]] = field(default_factory=dict)
+    _sleeps: dict[tuple[str, str, datetime], datetime] = field(default_factory=dict)
+    """Until when there is nothing to say about a date, as far as it is known."""
     _known: set[tuple[str, str]] = field(default_factory=set)
 
     def wanted(self, c: Connection, now: datetime) -> list[Message]:
         """What is to be told now and has not been queued yet."""
+        self._forget_where_settings_changed()
         found: list[tuple[Message, str]] = []
+        looked: list[tuple[tuple[str, str, datetime], list[Message], datetime]] = []
         people = _Heads(c)
+
+        def look(row: Any, what: str, start: datetime, due: datetime, obligation: int | None, name: str) -> None:
+            key = (row.number, what if obligation is None else f"{what}:{obligation}", due)
+            if self._sleeps.get(key, now) > now:
+                return
+            messages, until = self._about(row, what, start, due, obligation, people, now)
+            looked.append((key, messages, until))
+            found.extend((message, name) for message in messages)
         for row in c.execute(_open()):
-            dates = [("final", row.registered_at, row.due_final)]
             if row.status in WAITING and row.first_reaction_at is None:
-                dates.insert(0, ("first", row.registered_at, row.due_first))
-            for what, start, due in dates:
-                found += [(message, f"due_{what}") for message in self._about(row, what, start, due, None, people, now)]
+                look(row, "first", row.registered_at, row.due_first, None, "due_first")
+            look(row, "final", row.registered_at, row.due_final, None, "due_final")
         for row in self._obligations(c):
-            found += [(message, "") for message in
-                      self._about(row, row.kind, row.made_at, row.due, row.obligation, people, now)]
+            look(row, row.kind, row.made_at, row.due, row.obligation, "")
         new = self._unknown(c, [message for message, _ in found])
+        self._sleeps.update((key, until) for key, messages, until in looked if not any(m in new for m in messages))
         return _not_paused(c, [pair for pair in found if pair[0] in new])
 
     def queue(self, c: Connection, now: datetime) -> int:
         """Queue it. Returns how many deliveries."""
-        return _insert(c, self.wanted(c, now), now)
+        return put(c, self.wanted(c, now), now)
 
     def mornings(self, c: Connection, now: datetime) -> list[Message]:
         """Morning messages whose time has come: on working days, for whoever is there and has open tickets."""
@@ -80,7 +92,7 @@ class Reminding:
         away = select(absence.c.account).where(absence.c.since <= now, absence.c.until > now)
         has_open = select(ticket.c.id).where(ticket.c.status.in_(sorted(rules.OPEN)), or_(
             ticket.c.responsible == account.c.id, ticket.c.responsible.is_(None) & ticket.c.office.in_(
-                select(office.c.code).where(office.c.duty == account.c.id)))).exists()
+                select(office.c.code).where(office.c.duty == account.c.id).correlate(account)))).correlate(account).exists()
         rows = c.execute(select(account.c.id, account.c.office, reach.c.morning).outerjoin(reach, reach.c.account == account.c.id)
                          .where(account.c.disabled_at.is_(None), account.c.id.not_in(away), has_open)
                          .order_by(account.c.id))
@@ -97,34 +109,35 @@ class Reminding:
             delivery.c.about == local.date().isoformat(), delivery.c.kind == MORNING))}
         return [message for message in wanted if message.recipient not in known]
 
-    def queue_mornings(self, c: Connection, now: datetime) -> int:
-        """Queue them. Returns how many."""
-        return _insert(c, self.mornings(c, now), now)
-
-    def _about(self, row: Row[Any], what: str, start: datetime, due: datetime, obligation: int | None, people: _Heads,
-               now: datetime) -> Iterable[Message]:
-        """The last reminder that is over, and each escalation that is: what may have been told long ago."""
-        reminders, escalated = self._of(row.office, start, due)
+    def _about(self, row: Any, what: str, start: datetime, due: datetime, obligation: int | None, people: _Heads,
+               now: datetime) -> tuple[list[Message], datetime]:
+        """The last reminder that is over and each escalation that is, told long ago or not; and when there will be more."""
+        if row.office not in self._settled:
+            self._settled[row.office] = self.rules_of(row.office), self.calendar_of(row.office)
+        own, calendar = self._settled[row.office]
+        try:
+            reminders, escalated = marks(start, due, own, calendar), escalations(due, own, calendar)
+        except UnknownYear:     # a message of long ago: one such must not silence all others
+            return [], NEVER
         day = due.astimezone(ALMATY).strftime("%Y%m%dT%H%M")
+        found = []
         mark = last_passed(reminders, now)
         if mark is not None:
             recipient = f"duty:{row.office}" if row.responsible is None else f"user:{row.responsible}"
-            yield Message(row.number, str(Told(REMIND, what, mark.name, day, obligation)), recipient)
+            found.append(Message(row.number, str(Told(REMIND, what, mark.name, day, obligation)), recipient))
         for level in escalated:
             if level.at <= now:
                 kind = str(Told(ESCALATE, what, level.name, day, obligation))
-                yield from (Message(row.number, kind, f"user:{person}") for person in people.of(row.office, level.name)
-                            if person != row.responsible)
+                found += [Message(row.number, kind, f"user:{person}") for person in people.of(row.office, level.name)
+                          if person != row.responsible]
+        return found, min((m.at for m in (*reminders, *escalated) if m.at > now), default=NEVER)
 
-    def _of(self, code: str, start: datetime, due: datetime) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
-        own, calendar = self.rules_of(code), self.calendar_of(code)
-        key = (code, start, due, own, calendar.version)
-        found = self._marks.get(key)
-        if found is None:
-            if len(self._marks) > REMEMBERED:
-                self._marks.clear()
-            found = self._marks[key] = marks(start, due, own, calendar), escalations(due, own, calendar)
-        return found
+    def _forget_where_settings_changed(self) -> None:
+        changed = any(self.rules_of(code) != own or self.calendar_of(code) is not calendar
+                      for code, (own, calendar) in self._settled.items())
+        if changed or len(self._sleeps) > REMEMBERED:
+            self._settled.clear()
+            self._sleeps.clear()
 
     def _obligations(self, c: Connection) -> Sequence[Any]:
         if not inspect(c).has_table(_obligation.name):
@@ -181,7 +194,8 @@ def _not_paused(c: Connection, found: Sequence[tuple[Message, str]]) -> list[Mes
     return [message for message, name in found if not standing.get(message.about, {}).get(name, False)]
 
 
-def _insert(c: Connection, messages: Sequence[Message], now: datetime) -> int:
+def put(c: Connection, messages: Sequence[Message], now: datetime) -> int:
+    """Queue messages; those that are queued already are swallowed. Returns how many were given."""
     if not messages:
         return 0
     insert = (postgresql if c.dialect.name == "postgresql" else sqlite).insert

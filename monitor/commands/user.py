@@ -3,9 +3,10 @@
   add LOGIN      a new account; its password is read from stdin or made up and shown once
   list           everybody
   link LOGIN     a link that binds the person's Telegram: one use, 24 hours
-  disable LOGIN  a person leaves: no sign-in, no Telegram; open tickets go back to the duty officer
-  absence LOGIN  away from a day until a day, with a deputy; --end: back again
-  duty LOGIN     the duty officer of an office
+  disable LOGIN  a person leaves: no sign-in, no Telegram; open tickets go to a colleague or the duty officer
+  absence …      add LOGIN: away from a day until a day, with a deputy · list · end LOGIN: back again
+  duty LOGIN     the duty officer of an office, for good or from a day until a day
+  reach LOGIN    how a person is told: e-mail, order of the ways, quiet hours, morning message
   password LOGIN a new password
 """
 
@@ -27,6 +28,7 @@ from config.timezone import ALMATY
 from monitor.commands import Unusable, add_database, open_database, print_json, warn
 from ticketing import people
 from ticketing.handover import hand_back
+from ticketing.rota import plan_duty
 from ticketing.ticket import ROLES
 
 
@@ -46,14 +48,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     link = _verb(verbs, "link", "bind a Telegram account")
     link.add_argument("--bot", metavar="NAME", help="user name of the bot, where the config does not have it")
     _verb(verbs, "disable", "a person leaves")
-    absence = _verb(verbs, "absence", "away, and who stands in")
+    absence = _verb(verbs, "absence", "away, and who stands in", login=False)
+    absence.add_argument("what", nargs="+", metavar="add LOGIN | list | end LOGIN",
+                         help="LOGIN alone with --from and --until does the same as add LOGIN")
     absence.add_argument("--from", dest="since", metavar="DATE", help="first day away, or a moment (ISO 8601)")
     absence.add_argument("--until", metavar="DATE", help="last day away, or the moment of return")
     absence.add_argument("--deputy", metavar="LOGIN")
     absence.add_argument("--reason", default="")
-    absence.add_argument("--end", action="store_true", help="back: absences end now, future ones are dropped")
+    absence.add_argument("--end", action="store_true", help="the same as end LOGIN: absences end now, future ones are dropped")
+    absence.add_argument("--json", action="store_true", help="list: one object {absences} as the last line")
     duty = _verb(verbs, "duty", "the duty officer of an office")
     duty.add_argument("--office", required=True, metavar="CODE")
+    duty.add_argument("--from", dest="since", metavar="DATE", help="first day of this duty; without it for good")
+    duty.add_argument("--until", metavar="DATE", help="last day of this duty; then it goes back")
+    reach = _verb(verbs, "reach", "how a person is told")
+    reach.add_argument("--email", metavar="ADDRESS", help="empty: none")
+    reach.add_argument("--channels", metavar="WAY,WAY", help="ways in their order, like email,telegram")
+    reach.add_argument("--quiet", metavar="HH:MM-HH:MM", action="append", help="quiet hours beside the office's; empty: none")
+    reach.add_argument("--morning", metavar="HH:MM", help="the morning message at that time; none: never; office: as the office")
     password = _verb(verbs, "password", "a new password")
     password.add_argument("--password-stdin", action="store_true", help="read it from standard input")
 
@@ -143,8 +155,20 @@ def _prepare_link(args: argparse.Namespace, settings: Settings | None) -> tuple[
 
 
 def _prepare_absence(args: argparse.Namespace, settings: Settings | None) -> tuple[str, ...]:
-    if not args.end and (args.since is None or args.until is None):
+    first, *rest = args.what
+    verb = first if first in ("add", "list", "end") and (rest or first == "list") else "end" if args.end else "add"
+    names = rest if first in ("add", "list", "end") and (rest or first == "list") else args.what
+    if len(names) != (verb != "list"):
+        raise people.NotPossible("write: user absence add LOGIN, user absence list, or user absence end LOGIN")
+    args.absence, args.login = verb, names[0] if names else ""
+    if verb == "add" and (args.since is None or args.until is None):
         raise people.NotPossible("since when and until when? give --from DATE and --until DATE, or --end")
+    return ()
+
+
+def _prepare_duty(args: argparse.Namespace, settings: Settings | None) -> tuple[str, ...]:
+    if (args.since is None) != (args.until is None):
+        raise people.NotPossible("since when and until when? give both --from DATE and --until DATE, or neither")
     return ()
 
 
@@ -194,11 +218,13 @@ def _disable(c: Connection, args: argparse.Namespace, now: datetime, prepared: t
     handed = hand_back(c, left.tickets, left.account.id, now, lambda: os.urandom(16))
     for code in left.duty_of:
         warn(f"note: office {code} has no duty officer now; name one: qulaq user duty LOGIN --office {code}")
-    return f"{left.account.login} has left; {handed} open tickets went back to the duty officer"
+    return f"{left.account.login} has left; {handed} open tickets went over to others"
 
 
 def _absence(c: Connection, args: argparse.Namespace, now: datetime, prepared: tuple[str, ...]) -> str:
-    if args.end:
+    if args.absence == "list":
+        return _absences(c, args, now)
+    if args.absence == "end":
         return f"{args.login} is back ({people.end_absences(c, args.login, now)} absences ended)"
     since, until = _moment("--from", args.since, False), _moment("--until", args.until, True)
     people.set_absence(c, args.login, since, until, args.deputy, args.reason)
@@ -206,9 +232,35 @@ def _absence(c: Connection, args: argparse.Namespace, now: datetime, prepared: t
             + (f"; {args.deputy} stands in" if args.deputy else ""))
 
 
+def _absences(c: Connection, args: argparse.Namespace, now: datetime) -> str:
+    rows = [{"login": a.login, "since": a.since.astimezone(ALMATY).isoformat(), "until": a.until.astimezone(ALMATY).isoformat(),
+             "deputy": a.deputy, "reason": a.reason} for a in people.absences_from(c, now)]
+    if args.json:
+        print_json({"absences": rows})
+        return ""
+    if not rows:
+        return "nobody is absent, now or later"
+    return "\n".join(f"{r['login']}: {r['since']} until {r['until']}, {r['deputy'] or 'nobody'} stands in"
+                     + (f" ({r['reason']})" if r["reason"] else "") for r in rows)
+
+
 def _duty(c: Connection, args: argparse.Namespace, now: datetime, prepared: tuple[str, ...]) -> str:
+    if args.since is not None:
+        since, until = _moment("--from", args.since, False), _moment("--until", args.until, True)
+        plan_duty(c, args.office, args.login, since, until)
+        return f"{args.login} has duty in {args.office} from {since.isoformat()} until {until.isoformat()}"
     people.set_duty(c, args.office, args.login)
     return f"{args.login} is the duty officer of {args.office}"
+
+
+def _reach(c: Connection, args: argparse.Namespace, now: datetime, prepared: tuple[str, ...]) -> str:
+    channels = None if args.channels is None else [way.strip() for way in args.channels.split(",") if way.strip()]
+    quiet = None if args.quiet is None else [span for span in args.quiet if span.strip()]
+    morning = {None: people.SAME, "office": None, "none": ""}.get(args.morning, args.morning)
+    known = people.set_reach(c, args.login, email=args.email, channels=channels, quiet=quiet, morning=morning)
+    return (f"{args.login}: e-mail {known.email or 'none'}; ways {', '.join(known.channels or ()) or 'as usual'}; quiet "
+            f"{', '.join(known.quiet or ()) or 'as the office'}; morning message "
+            f"{'as the office' if known.morning is None else known.morning or 'never'}")
 
 
 def _password(c: Connection, args: argparse.Namespace, now: datetime, prepared: tuple[str, ...]) -> str:
@@ -216,9 +268,10 @@ def _password(c: Connection, args: argparse.Namespace, now: datetime, prepared: 
     return f"password: {prepared[0]} (shown only now)" if prepared[1] else f"{args.login} has a new password"
 
 
-_PREPARE = {"add": _prepare_add, "password": _prepare_password, "link": _prepare_link, "absence": _prepare_absence}
+_PREPARE = {"add": _prepare_add, "password": _prepare_password, "link": _prepare_link, "absence": _prepare_absence,
+            "duty": _prepare_duty}
 _VERBS = {"add": _add, "list": _list, "link": _link, "disable": _disable, "absence": _absence, "duty": _duty,
-          "password": _password}
+          "reach": _reach, "password": _password}
 
 
 def _moment(option: str, text: str, whole_day: bool) -> datetime:

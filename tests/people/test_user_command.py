@@ -55,7 +55,7 @@ def test_from_nobody_to_an_officer_on_holiday(run, url: str) -> None:
     linked = run("user", "link", "aigul", "--bot", "qulaq_bot", *db)
     assert re.fullmatch(r"https://t\.me/qulaq_bot\?start=[A-Za-z0-9_-]{32}\n", linked.out)
     left = run("user", "disable", "aigul", *db)
-    assert left.out == "aigul has left; 0 open tickets went back to the duty officer\n"
+    assert left.out == "aigul has left; 0 open tickets went over to others\n"
     assert f"office {CITY} has no duty officer now" in left.err
     with database.reading() as c:
         assert people.sign_in(c, "aigul", password[1]) is None

@@ -105,10 +105,12 @@ def written(letter: Letter, wording: Wording, settings: Email, now: datetime) ->
         mail["Date"] = format_datetime(now)
         mail["Message-ID"] = f"<qulaq-{letter.deliveries[0]}-{len(letter.deliveries)}@{settings.from_address.domain}>"
         mail["Auto-Submitted"] = "auto-generated"       # RFC 3834: no holiday note comes back
-        mail["Content-Language"] = tongue
         mail.set_content(f"{plain(html)}\n\n--\n{foot}\n")
         body = html.replace("\n", "<br>\n")
         mail.add_alternative(_PAGE.format(tongue=tongue, body=body, foot=foot), subtype="html")
+        if letter.notice is not None and letter.notice.picture is not None:
+            mail.add_attachment(letter.notice.picture, maintype="image", subtype="png", filename="surge.png")
+        mail["Content-Language"] = tongue
     except (ValueError, MessageError, IndexError) as e:
         raise Rejected(f"no mail can be made of it: {type(e).__name__}: {e}") from e
     return mail

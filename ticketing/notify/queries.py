@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Text, case, delete, func, insert, or_, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from config.timezone import ALMATY
@@ -57,14 +57,21 @@ def reader_of(c: Connection, recipient: str, about_office: str | None, now: date
     return Reach(c, now, ways).reader(recipient, about_office)
 
 
-def _readers(c: Connection, groups: Sequence[Any], now: datetime, ways: Collection[str]) -> dict[str, Reader | str]:
+_came = func.coalesce(type_coerce(delivery.c.body, Text).like('%"not_by":%'), False)
+_moved_here = case((_came, 1), else_=0)
+"""Whether a delivery came here from another way: it does not go back there."""
+
+
+def _readers(c: Connection, groups: Sequence[Any], channel: str, now: datetime, ways: Collection[str],
+             ) -> dict[tuple[str, int], Reader | str]:
     """Who reads what is for each recipient: many may be waiting."""
     if not groups:
         return {}
     offices = {row.number: row.office for row in _in_chunks(
         c, select(ticket.c.number, ticket.c.office), ticket.c.number, [g.about for g in groups])}
     reach = Reach(c, now, ways)
-    return {group.recipient: reach.reader(group.recipient, offices.get(group.about)) for group in groups}
+    return {(group.recipient, group.moved): reach.reader(group.recipient, offices.get(group.about), channel if group.moved else "")
+            for group in groups}
 
 
 def _in_chunks(c: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterable[Row[Any]]:
@@ -168,19 +175,19 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[Addres
     """
     queued = (delivery.c.channel == channel) & (delivery.c.state == "queued")
     due = queued & (delivery.c.next_try_at <= now)
-    groups = c.execute(select(delivery.c.recipient, func.min(delivery.c.id).label("oldest"),
+    groups = c.execute(select(delivery.c.recipient, _moved_here.label("moved"), func.min(delivery.c.id).label("oldest"),
                               func.min(delivery.c.about).label("about")).where(due)
-                       .group_by(delivery.c.recipient).order_by("oldest")).all()
-    readers: dict[Address, tuple[Reader, list[str]]] = {}
+                       .group_by(delivery.c.recipient, _moved_here).order_by("oldest")).all()
+    readers: dict[Address, tuple[Reader, list[tuple[str, int]]]] = {}
     unreachable: list[tuple[str, str]] = []
     elsewhere: list[tuple[str, str]] = []
-    for recipient, reader in _readers(c, groups, now, ways or (channel,)).items():
+    for (recipient, moved), reader in _readers(c, groups, channel, now, ways or (channel,)).items():
         if isinstance(reader, str):
             unreachable.append((recipient, reader))
         elif reader.channel != channel:
             elsewhere.append((recipient, reader.channel))
         else:
-            readers.setdefault(reader.address, (reader, []))[1].append(recipient)
+            readers.setdefault(reader.address, (reader, []))[1].append((recipient, moved))
     blocked = calmed = False
     hushed: list[tuple[datetime, int]] = []
     found: list[Letter] = []
@@ -190,10 +197,11 @@ def next_due(c: Connection, channel: str, now: datetime, busy: Collection[Addres
             continue
         rows = c.execute(
             select(delivery.c.id, delivery.c.about, delivery.c.kind, delivery.c.attempts, ticket.c.id.label("ticket"),
-                   (ticket.c.id.is_(None) & delivery.c.body.is_not(None)).label("notice"),
+                   func.coalesce(type_coerce(delivery.c.body, Text).like('%"html":{%'), False).label("notice"),
                    ticket.c.urgency, ticket.c.due_first, ticket.c.status, ticket.c.office)
             .outerjoin(ticket, ticket.c.number == delivery.c.about)
-            .where(due, delivery.c.recipient.in_(recipients)).order_by(delivery.c.id)).all()
+            .where(due, or_(*((delivery.c.recipient == recipient) & (_moved_here == moved) for recipient, moved in recipients)))
+            .order_by(delivery.c.id)).all()
         lost = tuple(r.id for r in rows if r.ticket is None and not r.notice and r.kind != MORNING)
         if lost:
             return Due((), tuple(unreachable), lost)
@@ -351,8 +359,8 @@ def hush(c: Connection, hushed: Iterable[tuple[datetime, int]]) -> None:
 def send_elsewhere(c: Connection, channel: str, elsewhere: Iterable[tuple[str, str]], now: datetime) -> None:
     """Due deliveries go to another way to the same recipient, unless that one has the same news already."""
     for recipient, other in elsewhere:
-        _move(c, (delivery.c.channel == channel) & (delivery.c.recipient == recipient) & (delivery.c.next_try_at <= now),
-              channel, other)
+        _move(c, (delivery.c.channel == channel) & (delivery.c.recipient == recipient) & (delivery.c.next_try_at <= now)
+              & ~_came, channel, other)
 
 
 def adopt(c: Connection, ways: Sequence[str]) -> int:
@@ -377,11 +385,11 @@ def by_other_way(c: Connection, letter: Letter, channel: str, reason: str, ways:
         return False
     upsert = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
     for some in _each(letter.deliveries):
-        rows = c.execute(select(delivery.c.about, delivery.c.kind, delivery.c.recipient).where(some)).all()
+        rows = c.execute(select(delivery.c.about, delivery.c.kind, delivery.c.recipient, delivery.c.body).where(some)).all()
         for row in rows:
             c.execute(upsert(delivery).values(
                 about=row.about, kind=row.kind, channel=other, recipient=f"user:{letter.person.id}", state="queued",
-                next_try_at=now, created_at=now).on_conflict_do_nothing())
+                next_try_at=now, created_at=now, body={**(row.body or {}), "not_by": channel}).on_conflict_do_nothing())
     mark_dead(c, letter.deliveries, reason)
     return True
 
@@ -393,7 +401,11 @@ def _move(c: Connection, which: Any, channel: str, other: str) -> int:
                                          & (there.c.recipient == delivery.c.recipient) & (there.c.channel == other)).where(queued)
     c.execute(update(delivery).where(delivery.c.id.in_(list(c.execute(doubled).scalars()))).values(
         state="dead", reason=f"told by {other}"))
-    return c.execute(update(delivery).where(queued).values(channel=other, reason=f"not by {channel}")).rowcount
+    moved = c.execute(select(delivery.c.id, delivery.c.body).where(queued)).all()
+    for row in moved:
+        c.execute(update(delivery).where(delivery.c.id == row.id).values(
+            channel=other, reason=f"not by {channel}", body={**(row.body or {}), "not_by": channel}))
+    return len(moved)
 
 
 def to_duty(c: Connection, letter: Letter, now: datetime, ways: Collection[str] = ("telegram",)) -> int:

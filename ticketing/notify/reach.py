@@ -9,13 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from ticketing.people import WAYS as WAYS
 from ticketing.tables import absence, account, office, reach
 
 NOBODY = "nobody to tell: "
 """How the reason of a delivery begins that waits until somebody can be reached."""
-
-WAYS = ("telegram", "email")
-"""Ways to people, in the order in which they are tried where a person has chosen none."""
 
 Address = int | str
 
@@ -44,8 +42,8 @@ class Reach:
             self._deputies.setdefault(row.account, []).extend([] if row.deputy is None else [row.deputy])
         self._ways = ways
 
-    def reader(self, recipient: str, about_office: str | None) -> Reader | str:
-        """Who reads what is for `user:ID` or `duty:OFFICE`, or in words why nobody can be told.
+    def reader(self, recipient: str, about_office: str | None, first: str = "") -> Reader | str:
+        """Who reads what is for `user:ID` or `duty:OFFICE`, or in words why nobody can be told. `first`: by this way, if at all.
 
         The person; of an absent one the deputies, and theirs; the office's duty officer, a head of it. Only where none of
         them can be reached, the absent person after all.
@@ -69,11 +67,11 @@ class Reach:
             return f"{NOBODY}{recipient[:60]} is neither user: nor duty:"
         present = list(self._in_turn(wanted, where))
         for person in present:
-            found = self._to(person)
+            found = self._to(person, first=first)
             if found is not None:
                 return Reader(person, *found, self._quiet(person), "" if wanted is not None and person.id == wanted.id else why)
         for person in [wanted, *present] if wanted is not None else []:
-            found = self._to(person)
+            found = self._to(person, first=first)
             if found is not None and person.disabled_at is None:
                 return Reader(person, *found, self._quiet(person))
         return f"{NOBODY}{why}"
@@ -102,10 +100,10 @@ class Reach:
     def _here(self, person: Row[Any]) -> bool:
         return person.disabled_at is None and person.id not in self._deputies
 
-    def _to(self, person: Row[Any], but: str = "") -> tuple[str, Address] | None:
+    def _to(self, person: Row[Any], but: str = "", first: str = "") -> tuple[str, Address] | None:
         own = self._own.get(person.id)
         chosen = [way for way in (own.channels if own is not None and own.channels else ()) if way in WAYS]
-        for way in dict.fromkeys([*chosen, *WAYS]):
+        for way in dict.fromkeys([first, *chosen, *WAYS]):
             address: Address | None = person.telegram_id if way == "telegram" else own.email if own is not None else None
             if way in self._ways and way != but and address:
                 return way, address
