@@ -50,6 +50,7 @@ ENTRY = {
     "readdress": N_("given to another akimat of the office"), "redirect": N_("redirected to another office"),
     "attach": N_("the same text attached"), "revise": N_("the post was edited or deleted"),
     "propose_redirect": N_("an edit names another akimat"), "void": N_("made void"), "restore": N_("restored"),
+    "file": N_("closed in its own system"), "erase": N_("texts erased"),
 }
 CHOSEN = {
     "named": N_("named by the rule"), "deputy": N_("stands in for an absent colleague"),
@@ -76,6 +77,7 @@ REASON = {
     "kind": N_("a word of this kind of message"), "urgent": N_("a sign of danger"), "place": N_("the place"),
     "self": N_("speaks of one's own life"), "asks_peers": N_("asks other readers"), "official": N_("sounds like an office's answer"),
     "re": N_("a reply to an official account"), "own_account": N_("the account of an akimat itself"),
+    "imported": N_("a card of another system"),
 }
 RULE = {
     "first_reaction": N_("to the first answer"), "first_reaction_urgent": N_("to the first answer, urgent"),
