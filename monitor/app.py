@@ -30,11 +30,11 @@ from connectors.base import secrets_of
 from monitor.collect import Collector
 from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
+from monitor.daily_head import daily
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
-from monitor.publish import daily
 from monitor.setting import WRONG, Setting, models, now, options_of
 from monitor.store.engine import Database
 from monitor.store.sources import switch_off

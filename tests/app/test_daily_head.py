@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 
 from config.document import ConfigErrors
 from config.settings import Register, load
-from monitor import publish
+from monitor import daily_head
 from monitor.store.engine import Database
 from ticketing import heads
 from ticketing.register import NewEntry, NewNumber, append
@@ -34,8 +34,8 @@ async def published(db: Database, tmp_path: Path) -> Register:
     for day in range(3):
         at = NOW + timedelta(days=day)
         grow(db, at)
-        assert await publish.once(db, register, at)
-        assert not await publish.once(db, register, at + timedelta(hours=3))       # once a day
+        assert await daily_head.once(db, register, at)
+        assert not await daily_head.once(db, register, at + timedelta(hours=3))       # once a day
         (tmp_path / "heads").mkdir(exist_ok=True)
     return register
 
@@ -74,7 +74,7 @@ async def test_what_vanished_since_a_head_is_found_by_the_heads_that_are_kept(db
 async def test_a_file_that_was_published_is_never_written_again(db, published) -> None:
     first = published.folder / "head-2026-11-23.json"
     first.write_text("kept as it is")
-    await publish.once(db, published, NOW + timedelta(days=3))
+    await daily_head.once(db, published, NOW + timedelta(days=3))
     assert first.read_text() == "kept as it is"
 
 
