@@ -82,10 +82,18 @@ ALLOCATE = {"register": by_register, "sequence": by_sequence, "max": by_max}
 
 # --- a worker
 
-def work(url: str, how: str, batch: int, goal: int, seed: int) -> None:
-    """Allocate until there are enough. Whatever the database says, go on: it may be restarting."""
+def work(url: str, how: str, batch: int, goal: int, seed: int, together: int) -> None:
+    """Allocate until there are enough, beginning when all are there. Whatever the database says, go on: it may be restarting."""
     rng = random.Random(seed)
     made = engine(url, readers=0)
+    with made.begin() as c:
+        c.execute(text("INSERT INTO started DEFAULT VALUES"))
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with made.begin() as c:
+            if int(c.execute(text("SELECT count(*) FROM started")).scalar_one()) >= together:
+                break
+        time.sleep(0.02)
     while True:
         try:
             if transaction(made, how, batch, goal, rng):
@@ -137,6 +145,7 @@ def trial(server: Cluster, how: str, count: int, workers: int, batch: int, resta
     with db.begin() as c:
         c.execute(text("CREATE TABLE naive (office text, seq bigint)"))
         c.execute(text("CREATE INDEX ON naive (office, seq)"))
+        c.execute(text("CREATE TABLE started (id serial)"))
         c.execute(text("CREATE TABLE hot (id int primary key, n bigint)"))
         c.execute(text("INSERT INTO hot VALUES (1, 0), (2, 0)"))
         for office in OFFICES:
@@ -145,7 +154,7 @@ def trial(server: Cluster, how: str, count: int, workers: int, batch: int, resta
     rng = random.Random(seed)
     did: Counter[str] = Counter()
     started = time.perf_counter()
-    running = [start(url, how, batch, count, rng.random()) for _ in range(workers)]
+    running = [start(url, how, batch, count, rng.random(), workers) for _ in range(workers)]
     hits = sorted(rng.uniform(0.05, 0.95) for _ in range(restarts))
     stuck = time.monotonic() + max(120.0, count / 50)
     try:
@@ -161,13 +170,16 @@ def trial(server: Cluster, how: str, count: int, workers: int, batch: int, resta
                 kind = rng.choice(("restart", "kill"))
                 (server.restart if kind == "restart" else server.kill)()
                 did[f"server_{kind}"] += 1
+            for i, p in enumerate(running):
+                if p.poll():        # it came while the server was away
+                    running[i] = start(url, how, batch, count, rng.random(), workers)
             if rng.random() < kills:
                 i = rng.randrange(workers)
                 if running[i].poll() is None:
                     running[i].send_signal(signal.SIGKILL)
                     running[i].wait()
                     did["worker_kill_9"] += 1
-                    running[i] = start(url, how, batch, count, rng.random())
+                    running[i] = start(url, how, batch, count, rng.random(), workers)
     finally:
         for p in running:
             if p.poll() is None:
@@ -191,10 +203,10 @@ def _reached(db: Database, how: str) -> int | None:
         return None
 
 
-def start(url: str, how: str, batch: int, goal: int, seed: float) -> subprocess.Popen[bytes]:
+def start(url: str, how: str, batch: int, goal: int, seed: float, together: int) -> subprocess.Popen[bytes]:
     """One worker, a process of its own."""
-    return subprocess.Popen([sys.executable, "-m", "bench.allocation", "work", url, how, str(batch), str(goal), str(int(seed * 2**31))],
-                            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-m", "bench.allocation", "work", url, how, str(batch), str(goal), str(int(seed * 2**31)),
+                             str(together)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def outcome(db: Database, how: str) -> dict[str, Any]:
@@ -262,7 +274,7 @@ def rate(url: str, seconds: float, seed: int) -> int:
 def main(argv: list[str]) -> int:
     """Exit 1 where ours has a gap or a double, where a naive one has none, or where a peer is less than 20 times slower."""
     if argv[:1] == ["work"]:
-        work(argv[1], argv[2], int(argv[3]), int(argv[4]), int(argv[5]))
+        work(argv[1], argv[2], *map(int, argv[3:7]))
         return 0
     if argv[:1] == ["rate"]:
         print(rate(argv[1], float(argv[2]), int(argv[3])))

@@ -507,7 +507,7 @@ class _Loading:
             document.raise_problems()       # not even YAML
         resolved = self.secrets.resolved(top)
         top = {name: value for name, value in resolved.items()
-               if (value is not None or name not in Settings.model_fields)     # `web:` with nothing under it
+               if (value is not None or name not in {*Settings.model_fields, "register"})  # `web:` with nothing under it
                and (name,) not in self.secrets.missing}
         lists = {name: self._list(top, name) for name in ("offices", "routing", "sources")}
         telegram = top.pop("telegram", None)

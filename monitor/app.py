@@ -30,11 +30,11 @@ from config.surges import load_rules
 from connectors.base import secrets_of
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
+from monitor.daily_head import daily
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
-from monitor.daily_head import daily
 from monitor.publish import Publisher, Voice
 from monitor.response.alerts import Policy as AlertPolicy
 from monitor.response.alerts import Telling

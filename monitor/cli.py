@@ -17,6 +17,7 @@ COMMANDS = {
     "schema": "JSON Schema of the config, for editors",
     "judge": "a verdict for each post of a JSONL file",
     "ingest": "store, judge, register and assign the posts of a JSONL file",
+    "import": "cards of e-Otinish, 109 and other channels from XLSX or CSV",
     "surges": "replay a stream and report surges with their evidence",
     "learn": "a classifier from the office's own history",
     "register": "verify, show and export the register",

@@ -42,8 +42,8 @@ def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[
         try:
             await tidy(db, retained(), clock)
             await db.write(rotate_after, retained().author_key_days, clock())
-        except SQLAlchemyError as e:
-            log.error("the database cannot be used; what has expired is erased an hour later",
+        except (SQLAlchemyError, OSError) as e:     # OSError: the erasure list outside cannot be written
+            log.error("what has expired cannot be erased now; it is tried again in an hour",
                       reason=str(getattr(e, "orig", None) or e).splitlines()[0])
 
     made.add_job(retention, IntervalTrigger(hours=1, jitter=300, timezone=ALMATY), id="retention",

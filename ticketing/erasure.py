@@ -268,17 +268,18 @@ def erasures_of(c: Connection, number: str) -> list[dict[str, Any]]:
     return list(told.values())
 
 
-def forget_expired(c: Connection, now: datetime, salt: Callable[[], bytes], limit: int = CHUNK) -> int:
+def forget_expired(c: Connection, now: datetime, salt: Callable[[], bytes], posts: Collection[int] | None = None) -> int:
     """Destroy the salts of posts whose text expired with a void number: an empty text and a salt prove nothing any more,
-    and a salt that stays lets a guess of the text be tried. Returns how many tickets an entry was written for."""
-    rows = c.execute(select(entry.c.ticket, sealed.c.post_id).join(sealed, and_(
+    and a salt that stays lets a guess of the text be tried. `posts` None: of all. Returns how many tickets were touched."""
+    query = select(entry.c.ticket, sealed.c.post_id).join(sealed, and_(
         sealed.c.office == entry.c.office, sealed.c.seq == entry.c.seq)).join(post, post.c.id == sealed.c.post_id).where(
-        post.c.expired_at.is_not(None), sealed.c.salt.is_not(None)).order_by(entry.c.office, entry.c.seq).limit(limit)).all()
+        post.c.expired_at.is_not(None), sealed.c.salt.is_not(None)).order_by(entry.c.office, entry.c.seq)
     by_number: dict[str, set[int]] = {}
-    for number, id_ in rows:
-        by_number.setdefault(number, set()).add(id_)
-    for number, posts in by_number.items():
-        erase(c, Scope(frozenset(posts)), now, salt, number=number, by="system", why="retention")
+    for part in [None] if posts is None else _chunks(posts):
+        for number, id_ in c.execute(query.limit(CHUNK) if part is None else query.where(sealed.c.post_id.in_(part))):
+            by_number.setdefault(number, set()).add(id_)
+    for number, ids in by_number.items():
+        erase(c, Scope(frozenset(ids)), now, salt, number=number, by="system", why="retention")
     return len(by_number)
 
 

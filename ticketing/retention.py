@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Table, delete, func, select
 from config.settings import Retention
 from monitor.store.retention import CHUNK, EVENTS_KEPT, NOBODYS, expire_texts
 from monitor.store.tables import damaged, event, inbound, post, verdict
-from ticketing.erasure import erase, forget_expired, of_number, waiting
+from ticketing import erasure_list
+from ticketing.erasure import Why, erase, forget_expired, of_number, refuse, waiting
 from ticketing.store import ticket_by_number
 from ticketing.tables import entry, link, sealed, session, ticket
 
@@ -41,7 +42,7 @@ def rules(policy: Retention, now: datetime, salt: Callable[[], bytes]) -> list[R
     """All rules under this policy, as of now."""
     old = now - timedelta(days=policy.unaddressed_days)
     made = [
-        Rule("demand", "ticket", lambda c: len(waiting(c, now + AHEAD)), lambda c: _demands(c, now, salt)),
+        Rule("demand", "ticket", lambda c: len(waiting(c, now + AHEAD)), lambda c: _demands(c, policy, now, salt)),
         Rule("unaddressed", "post", lambda c: _count(c, select(post.c.id).join(verdict, verdict.c.post_id == post.c.id).where(
             post.c.collected_at < old, post.c.expired_at.is_(None), verdict.c.state.in_(NOBODYS))),
             lambda c: _expire(c, old, now, salt)),
@@ -52,7 +53,7 @@ def rules(policy: Retention, now: datetime, salt: Callable[[], bytes]) -> list[R
     ]
     if policy.closed_days is not None:
         closed = _closed(now - timedelta(days=policy.closed_days))
-        made.append(Rule("closed", "ticket", lambda c: _count(c, closed), lambda c: _close(c, closed, now, salt)))
+        made.append(Rule("closed", "ticket", lambda c: _count(c, closed), lambda c: _close(c, policy, closed, now, salt)))
     for table, column, before in ((event, event.c.at, now - EVENTS_KEPT), (damaged, damaged.c.at, now - EVENTS_KEPT),
                                   (inbound, inbound.c.at, now - EVENTS_KEPT), (session, session.c.expires_at, now),
                                   (link, link.c.expires_at, now - EVENTS_KEPT)):
@@ -74,9 +75,8 @@ def _passing(table: Table, column: Any, before: datetime) -> Rule:
 
 def _expire(c: Connection, before: datetime, now: datetime, salt: Callable[[], bytes]) -> int:
     done = expire_texts(c, before, now)
-    while done and forget_expired(c, now, salt):    # with the text its salt, in the same transaction
-        pass
-    return done if done == CHUNK else 0
+    forget_expired(c, now, salt, done)      # with the text its salt, in the same transaction
+    return len(done) if len(done) == CHUNK else 0
 
 
 def _closed(before: datetime) -> Any:
@@ -84,22 +84,30 @@ def _closed(before: datetime) -> Any:
     return select(ticket.c.number).where(ticket.c.closed_at < before, ~told)
 
 
-def _close(c: Connection, query: Any, now: datetime, salt: Callable[[], bytes]) -> int:
+def _close(c: Connection, policy: Retention, query: Any, now: datetime, salt: Callable[[], bytes]) -> int:
     numbers = c.execute(query.order_by(ticket.c.id).limit(TICKETS)).scalars().all()
     for number in numbers:
-        row = ticket_by_number(c, number, lock=True)
-        assert row is not None
-        erase(c, of_number(c, row), now, salt, number=number, by="system", why="retention")
+        _erase(c, policy, number, now, salt, "retention")
     return len(numbers)
 
 
-def _demands(c: Connection, now: datetime, salt: Callable[[], bytes]) -> int:
+def _demands(c: Connection, policy: Retention, now: datetime, salt: Callable[[], bytes]) -> int:
     due = waiting(c, now + AHEAD)[:TICKETS]
     for asked in due:
-        row = ticket_by_number(c, asked.number, lock=True)
-        if row is not None:
-            erase(c, of_number(c, row), now, salt, number=row.number, by="system", why="demand")
+        if not _erase(c, policy, asked.number, now, salt, "demand"):
+            refuse(c, asked.number, now, "system", "there is no such number")
     return len(due) if len(due) == TICKETS else 0
+
+
+def _erase(c: Connection, policy: Retention, number: str, now: datetime, salt: Callable[[], bytes], why: Why) -> bool:
+    """Erase a ticket and write that down outside, before the commit: better a line too many than one missing."""
+    row = ticket_by_number(c, number, lock=True)
+    if row is None:
+        return False
+    done = erase(c, of_number(c, row), now, salt, number=row.number, by="system", why=why)
+    if policy.erasure_list is not None:
+        erasure_list.write(policy.erasure_list, c, done.tombstones, now)
+    return True
 
 
 def _count(c: Connection, query: Any) -> int:

@@ -125,6 +125,7 @@ sealed = Table(
     Column("salt", LargeBinary(16)),
     Column("text", Text),                                    # null where the text is the post's own
     Column("post_id", Id, ForeignKey("post.id")),
+    Index("ix_sealed_post", "post_id", sqlite_where=text("post_id is not null"), postgresql_where=text("post_id is not null")),
 )
 
 # What is to be sent to whom, drained by ticketing.outbox.

@@ -261,7 +261,7 @@ def _scope(c: Connection, args: argparse.Namespace, now: datetime) -> tuple[str 
             raise Unusable(f"--author {args.author}: write NETWORK:ID, like vk:12345")
         scope = erasure.of_author(c, network, id_, now)
         return None, scope if scope.posts else None
-    row = ticket_by_number(c, args.number)
+    row = ticket_by_number(c, args.number, lock=True)
     return (None, None) if row is None else (row.number, erasure.of_number(c, row))
 
 
@@ -270,11 +270,13 @@ def _expired(db: Database, args: argparse.Namespace, policy: Retention, now: dat
         told = retention.due_now(c, policy, now)
     if not args.dry_run:
         for rule in retention.rules(policy, now, _salt):
-            while True:
-                with db.begin() as c:
-                    left = rule.step(c)
-                if not left:
-                    break
+            left = 1
+            while left:
+                try:
+                    with db.begin() as c:
+                        left = rule.step(c)
+                except OSError as e:
+                    raise Unusable(f"{policy.erasure_list}: cannot be written: {e.strerror}; what is left was not erased") from e
         backup.scrub(db)
     if args.json:
         print_json({"dry_run": args.dry_run, "rules": told})

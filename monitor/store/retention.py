@@ -21,8 +21,8 @@ CHUNK = 2000
 """Rows in one transaction: the writer must not wait long for the clean-up."""
 
 
-def expire_texts(c: Connection, before: datetime, now: datetime) -> int:
-    """Empty the text of up to CHUNK posts collected before `before` that are nobody's matter. Returns how many."""
+def expire_texts(c: Connection, before: datetime, now: datetime) -> list[int]:
+    """Empty the text of up to CHUNK posts collected before `before` that are nobody's matter. Returns their ids."""
     ids = list(c.execute(select(post.c.id).join(verdict, verdict.c.post_id == post.c.id).where(
         post.c.collected_at < before, post.c.expired_at.is_(None), verdict.c.state.in_(NOBODYS)).limit(CHUNK)).scalars())
     if ids:
@@ -30,4 +30,4 @@ def expire_texts(c: Connection, before: datetime, now: datetime) -> int:
             text="", author_display="", url="", extra=None, raw=None, in_reply_to_account=None, expired_at=now))
         c.execute(update(verdict).where(verdict.c.post_id.in_(ids)).values(location_text=None, said_place=None, detail=None))
         c.execute(update(correction).where(correction.c.post_id.in_(ids)).values(changes=None, before_values=None))
-    return len(ids)
+    return ids

@@ -61,6 +61,7 @@ ENTRY = {
     "answer": N_("the answer stands in public"), "posted": N_("stands in the thread"), "close": N_("closed"),
     "reopen": N_("taken up again"), "rate": N_("the citizen judged the answer"),
     "not_examine": N_("left without examination"),
+    "file": N_("closed in its own system"), "erase": N_("texts erased"),
 }
 ANSWER = {
     "draft": N_("draft, waits for approval"), "approved": N_("approved, not published yet"), "publishing": N_("being published"),
@@ -113,6 +114,7 @@ REASON = {
     "re": N_("a reply to an official account"), "own_account": N_("the account of an akimat itself"),
     "topic_learned": N_("learnt from this office's history"), "topic_listed": N_("the word lists would say another topic"),
     "proposed_executor": N_("who answered such messages before"), "proposed_department": N_("which department answered such messages before"),
+    "imported": N_("a card of another system"),
 }
 TARGET = {"topic": N_("the topic"), "executor": N_("the executor"), "department": N_("the department")}
 RULE = {

@@ -254,3 +254,20 @@ def test_the_guard_refuses_a_slip_and_lets_the_program_work(db, service, staff, 
     assert run("db", "guard", "--off")[0] == 0
     with db.begin() as c:
         assert c.execute(text("UPDATE entry SET actor = actor")).rowcount > 0
+
+
+PERSONAL = {"text", "reply", "remark", "body", "raw", "extra", "detail", "url", "author_display", "author_key", "location_text",
+            "said_place", "changes", "before_values", "phone", "email", "contact"}
+"""Names of columns that hold what people wrote or who they are."""
+ELSEWHERE = {"sealed", "erasure"}
+"""`erase` empties the one itself, the other holds the operator's reason."""
+
+
+def test_every_column_with_what_people_wrote_is_declared_erasable() -> None:
+    """A new table that hangs on a post or a card joins ticketing.erasure.ERASABLE, or its text would outlive an erasure."""
+    from monitor.store.tables import metadata
+    declared = {(one.table.name, column) for one in erasure.ERASABLE for column in one.columns}
+    missing = [f"{table.name}.{column.name}" for table in metadata.sorted_tables if table.name not in ELSEWHERE
+               and (table is post or {"post_id", "ticket", "ticket_id", "about", "number"} & set(table.c.keys()))
+               for column in table.c if column.name in PERSONAL and (table.name, column.name) not in declared]
+    assert missing == []

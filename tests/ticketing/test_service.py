@@ -11,12 +11,13 @@ from scene import ALMATY, NOW, PAVLODAR, SEMEY, TEXT, a_post, feed, said
 from sqlalchemy import select
 from test_intake import actions, proven, tickets
 
+from config.settings import Retention
 from monitor.store.engine import Database
-from monitor.store.retention import expire_texts
-from monitor.store.tables import correction, verdict
+from monitor.store.tables import correction, post, verdict
+from ticketing.retention import rules
 from ticketing.service import Actor, Refused, Service
 from ticketing.store import entries_of, ticket_by_number
-from ticketing.tables import delivery
+from ticketing.tables import delivery, sealed
 
 
 def actor(staff: dict[str, int], login: str) -> Actor:
@@ -132,7 +133,9 @@ def test_a_post_whose_edit_has_a_number_is_not_taken_again(db, service, staff) -
 def test_a_void_number_whose_post_expired_still_proves(db, service, staff, number) -> None:
     do(db, service.not_addressed, 1, actor(staff, "head"))
     with db.begin() as c:
-        assert expire_texts(c, NOW + timedelta(days=1), NOW + timedelta(days=40)) == 1
+        for rule in rules(Retention(unaddressed_days=30), NOW + timedelta(days=40), lambda: bytes(16)):
+            rule.step(c)
+        assert c.execute(select(post.c.text, sealed.c.salt).join(sealed, sealed.c.post_id == post.c.id)).all() == [("", None)]
     assert proven(db)
 
 
