@@ -13,9 +13,9 @@ import numpy as np
 
 from monitor.learning.facts import Facts
 from monitor.learning.history import Label
-from monitor.learning.model import Linear, Model, Network
+from monitor.learning.model import Beside, Linear, Model, Network
 
-FORM = 1
+FORM = 2
 LARGEST = 1 << 30
 """Bytes that a model may unpack to."""
 
@@ -47,6 +47,10 @@ def pack(model: Model) -> bytes:
         "weights": half(model.linear.weights), "bias": half(model.linear.bias)}
     if model.stack is not None:
         arrays |= {"stack_weights": half(model.stack.weights), "stack_bias": half(model.stack.bias)}
+    if model.side is not None:
+        for name, one in (("over", model.side.over), ("soft", model.side.soft),
+                          *((f"field_{k}", field) for k, field in enumerate(model.side.fields))):
+            arrays |= {f"{name}_weights": half(one.weights), f"{name}_bias": half(one.bias)}
     for k, n in enumerate(model.networks):
         arrays |= {f"seen_{k}": n.seen, f"first_{k}": half(n.first), f"first_bias_{k}": half(n.first_bias),
                    f"second_{k}": half(n.second), f"second_bias_{k}": half(n.second_bias)}
@@ -111,7 +115,16 @@ def _checked(head: Head, arrays: dict[str, Any]) -> Model:
             raise BrokenModel(f"its array `seen_{k}` is missing or damaged")
         networks.append(Network(places, array(f"first_{k}", seen, units), array(f"first_bias_{k}", units),
                                 array(f"second_{k}", units, len(labels)), array(f"second_bias_{k}", len(labels))))
+    side = None
+    if "soft_bias" in arrays:
+        fields: list[Linear] = []
+        while f"field_{len(fields)}_bias" in arrays:
+            k, size = len(fields), int(arrays[f"field_{len(fields)}_bias"].size)
+            fields.append(Linear(array(f"field_{k}_weights", terms, size), array(f"field_{k}_bias", size)))
+        more = sum(field.bias.size for field in fields)
+        side = Beside(tuple(fields), Linear(array("over_weights", terms + more, len(labels)), array("over_bias", len(labels))),
+                      Linear(array("soft_weights", terms, len(labels)), array("soft_bias", len(labels))))
     linear = Linear(array("weights", terms + extra, len(labels)), array("bias", len(labels)))
     return Model(head.target, tuple(head.context), tuple(labels), tuple(head.counts), (tuple(head.stems), tuple(head.stretches)),
                  (array("rarity_0", len(head.stems)), array("rarity_1", len(head.stretches))), tuple(head.beside), linear,
-                 tuple(networks), stack, head.facts)
+                 tuple(networks), stack, side, head.facts)

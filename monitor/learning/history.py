@@ -15,6 +15,8 @@ WHO = ("author", "author_id")
 NEVER_FINER = frozenset(("id", "text", *WHO, "created_at", "ts", "language", "lang", "source"))
 SURE, SEEN = 0.98, 2
 """A field tells the label where its values do in this share of the rows, each seen this often on average."""
+LIKE, MOST = 5, 3
+"""How often a value of a label-like field is seen on average, and how many such fields are learnt beside the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,17 @@ def finer(examples: Sequence[Example], context: Sequence[str]) -> str | None:
         if rows and len(told) * SEEN <= rows and sure >= SURE * rows and len(told) > len({e.label for e in examples} - {None}):
             found.append((len(told), name))
     return max(found)[1] if found else None
+
+
+def label_like(examples: Sequence[Example], context: Sequence[str]) -> list[str]:
+    """Fields of the rows that look like labels: a few values, each seen again and again, in most rows. At most MOST of them."""
+    names = {name for e in examples for name in e.fields} - NEVER_FINER - set(context)
+    found = []
+    for name in names:
+        values = Counter(e.fields[name] for e in examples if name in e.fields)
+        if len(values) > 1 and values.total() >= max(LIKE * len(values), len(examples) / 2):
+            found.append((-values.total(), -len(values), name))
+    return [name for _, _, name in sorted(found)[:MOST]]
 
 
 def filled(examples: Sequence[Example], name: str) -> list[Example]:
