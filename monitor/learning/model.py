@@ -23,7 +23,7 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from monitor.learning.facts import Facts
-from monitor.learning.history import Example, Label, filled, finer, label_like
+from monitor.learning.history import Example, Label, filled, finer, label_like, way_between
 from monitor.learning.words import spoken, weigher
 
 Floats = npt.NDArray[np.float32]
@@ -46,6 +46,8 @@ STACK_UP_TO, STACK_WEIGHT, STACK_SHARPNESS, FOLDS = 10_000, 0.7, 5.0, 4
 SOFT_COST, SOFT_ROUNDS, SOFT_SHARE = 20.0, 60, (3, 1, 1)
 """Below NETWORK_FROM rows two more readers stand beside the linear part: one that also sees the scores of the other label-like
 fields, and a logistic regression. Their shares in the mean of log-probabilities; measured on the Kursk appeals."""
+LITTLE, FLOOR, TABLE = 0.01, 1e-6, 20_000_000
+"""Of the second way: rows that a label never seen with a value counts as, the least probability, and the largest table."""
 TINY = 0.02
 """Weights below this change nothing and are dropped."""
 
@@ -98,6 +100,40 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class Way:
+    """A second way to the label: another field of the rows read from the text, then what the history says of that field and
+    what stands beside it (topic and district say who answers). `seen` holds (combination, value, label, rows)."""
+
+    linear: Linear
+    networks: tuple[Network, ...]
+    combinations: tuple[tuple[str, ...], ...]
+    seen: npt.NDArray[np.int32]
+    labels: int
+
+    @cached_property
+    def _chances(self) -> Floats:
+        """Probability of a label by combination and value; the last combination is that of what was never seen."""
+        counts = np.zeros((len(self.combinations) + 1, self.linear.bias.size, self.labels), np.float32)
+        counts[self.seen[:, 0], self.seen[:, 1], self.seen[:, 2]] = self.seen[:, 3]
+        anywhere = counts.sum(axis=0) + LITTLE
+        anywhere /= anywhere.sum(axis=1, keepdims=True)
+        return cast(Floats, (counts + anywhere) / (counts.sum(axis=2, keepdims=True) + 1))
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, ...], int]:
+        return {values: i for i, values in enumerate(self.combinations)}
+
+    def logs(self, x: Any, examples: Sequence[Example]) -> Floats:
+        """Log-probabilities of the labels."""
+        values = np.exp(together(log_softmax(SHARPNESS * self.linear.margins(x)), x, self.networks))
+        at = np.asarray([self._places.get(e.context, len(self.combinations)) for e in examples])
+        said = np.empty((len(examples), self.labels), np.float32)
+        for place in set(at.tolist()):
+            said[at == place] = values[at == place] @ self._chances[place]
+        return log_softmax(np.log(said + FLOOR))
+
+
+@dataclass(frozen=True)
 class Model:
     """All that predicting needs, and what is told of how it came about in `facts`."""
 
@@ -112,6 +148,7 @@ class Model:
     networks: tuple[Network, ...] = ()
     stack: Linear | None = None
     side: Beside | None = None
+    way: Way | None = None
     facts: Facts = field(default_factory=lambda: Facts(0, 0))
 
     @cached_property
@@ -141,9 +178,8 @@ class Model:
         logs = log_softmax(SHARPNESS * self.linear.margins(stacked(x, self.stack)))
         if self.side is not None:
             logs = log_softmax(sum(share * part for share, part in zip(SOFT_SHARE, [logs, *self.side.logs(x)], strict=True)) / sum(SOFT_SHARE))
-        if self.networks:
-            logs = log_softmax((logs + 2 * sum(n.logs(x) for n in self.networks) / len(self.networks)) / 3)
-        return logs
+        logs = together(logs, x, self.networks)
+        return logs if self.way is None else log_softmax((logs + self.way.logs(x, examples)) / 2)
 
     def evened(self, logs: Floats) -> Floats:
         """The scores by which labels are ranked."""
@@ -159,6 +195,11 @@ class Answer:
     label: Label
     top3: tuple[Label, ...]
     score: float
+
+
+def together(logs: Floats, x: Any, networks: Sequence[Network]) -> Floats:
+    """What the linear part and the networks say together; the networks weigh double."""
+    return log_softmax((logs + 2 * sum(n.logs(x) for n in networks) / len(networks)) / 3) if networks else logs
 
 
 def answers(model: Model, examples: Sequence[Example]) -> list[Answer]:
@@ -208,9 +249,11 @@ def fit(examples: Sequence[Example], target: str, context: Sequence[str] = ()) -
     linear = learn_linear(x if margins is None else with_scores(x, [margins]), y, len(labels))
     side = learn_side(x, y, len(labels), list(scored.values())) if few else None
     networks = tuple(learn_network(x, y, seed) for seed in range(NETWORKS)) if len(rows) >= NETWORK_FROM else ()
-    facts = Facts(len(examples), len(rows), told_by=hint)
+    between = way_between(rows, context) if networks and context else None
+    way = learn_way(x, y, rows, between, len(labels)) if between else None
+    facts = Facts(len(examples), len(rows), told_by=hint, way=between if way else None)
     return Model(target, tuple(context), labels, tuple(counts[label] for label in labels), (terms[0], terms[1]),
-                 (rarity[0], rarity[1]), beside, linear, networks, stack, side, facts)
+                 (rarity[0], rarity[1]), beside, linear, networks, stack, side, way, facts)
 
 
 def learn_linear(x: Any, y: npt.NDArray[Any], labels: int) -> Linear:
@@ -252,6 +295,21 @@ def learn_scores(x: Any, values: Sequence[Label | None]) -> tuple[Linear, Floats
     for f in range(FOLDS):
         margins[rows[fold == f]] = learn_linear(x[rows[fold != f]], y[fold != f], len(kinds)).margins(x[rows[fold == f]])
     return whole, margins
+
+
+def learn_way(x: Any, y: npt.NDArray[Any], rows: Sequence[Example], name: str, labels: int) -> Way | None:
+    """The second way, through the field `name`; None where its table would be too large."""
+    values = [e.fields.get(name) for e in rows]
+    kinds = sorted({v for v in values if v is not None}, key=lambda v: (isinstance(v, str), v))
+    combinations = tuple(sorted({e.context for e in rows}))
+    if (len(combinations) + 1) * len(kinds) * labels > TABLE:
+        return None
+    place, at = {v: i for i, v in enumerate(kinds)}, {values: i for i, values in enumerate(combinations)}
+    known = np.asarray([i for i, v in enumerate(values) if v is not None])
+    of = np.asarray([place[v] for v in values if v is not None])
+    seen = Counter((at[rows[i].context], int(value), int(y[i])) for i, value in zip(known, of, strict=True))
+    return Way(learn_linear(x[known], of, len(kinds)), tuple(learn_network(x[known], of, seed) for seed in range(NETWORKS)),
+               combinations, np.asarray([(*cell, count) for cell, count in sorted(seen.items())], np.int32), labels)
 
 
 def learn_side(x: Any, y: npt.NDArray[Any], labels: int, scored: Sequence[tuple[Linear, Floats]]) -> Beside:

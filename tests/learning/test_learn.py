@@ -290,3 +290,23 @@ def test_few_rows_are_read_by_three_and_answer_the_same_from_a_file() -> None:
     np.savez(out, **{**arrays, "over_weights": arrays["over_weights"][:-1]})
     with pytest.raises(BrokenModel, match="over_weights"):
         unpack(out.getvalue())
+
+
+def test_a_topic_read_from_the_text_and_the_place_tell_who_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.learning.model.NETWORK_FROM", 100)
+    rows = [{**row, "id": n, "who again": row["who"], "spoken": f"note {n}"} for n, row in enumerate([*ROADS, *WATER] * 2)]
+    made = fit([as_example(row, "who", ("where",)) for row in rows], "who", ("where",))
+    assert made.way is not None
+    assert made.facts.way == "code", "not the label under another name, and not what is never the same twice"
+    again = unpack(pack(made))
+    ask = [as_example({"id": n, "text": text, "where": place}, None, ("where",))
+           for n, (text, place) in enumerate([("яма на дороге", "юг"), ("нет воды", "север"), ("нет воды", "восток"), ("", "юг")])]
+    assert answers(made, ask) == answers(again, ask)
+    assert [a.label for a in answers(again, ask)[:2]] == ["юг-roads", "север-water"]
+    with np.load(io.BytesIO(pack(made))) as file:
+        arrays = {name: file[name] for name in file.files}
+    for spoilt in (arrays["way_table"] + 9, arrays["way_table"] * -1, arrays["way_table"][:, :3], arrays["way_table"][:0]):
+        out = io.BytesIO()
+        np.savez(out, **{**arrays, "way_table": spoilt})
+        with pytest.raises(BrokenModel, match="way_table"):
+            unpack(out.getvalue())
