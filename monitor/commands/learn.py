@@ -97,6 +97,8 @@ def _fit(args: argparse.Namespace) -> int:
     write(args.out, [data])
     facts = model.facts
     told = f", missing labels told by `{facts.told_by}`" if facts.told_by else ""
+    if facts.way:
+        told += f", also by way of `{facts.way}`"
     say(f"{args.out}: {digest(data)}, {len(model.labels)} labels of `{model.target}` from {facts.learnt_from} of {facts.rows} rows{told}")
     if facts.measured is not None:
         m = facts.measured

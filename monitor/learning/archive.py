@@ -13,9 +13,9 @@ import numpy as np
 
 from monitor.learning.facts import Facts
 from monitor.learning.history import Label
-from monitor.learning.model import Linear, Model, Network
+from monitor.learning.model import TABLE, Beside, Linear, Model, Network, Way
 
-FORM = 1
+FORM = 2
 LARGEST = 1 << 30
 """Bytes that a model may unpack to."""
 
@@ -35,24 +35,39 @@ class Head(msgspec.Struct, forbid_unknown_fields=True):
     stems: list[str]
     stretches: list[str]
     beside: list[tuple[int, str]]
+    combinations: list[list[str]]
     facts: Facts
 
 
 def pack(model: Model) -> bytes:
     """The bytes of a model; the same model gives the same bytes."""
     head = Head(FORM, model.target, list(model.context), list(model.labels), list(model.counts), list(model.terms[0]),
-                list(model.terms[1]), list(model.beside), model.facts)
+                list(model.terms[1]), list(model.beside),
+                [list(values) for values in model.way.combinations] if model.way else [], model.facts)
     arrays: dict[str, Any] = {
         "head": np.frombuffer(msgspec.json.encode(head), np.uint8), "rarity_0": model.rarity[0], "rarity_1": model.rarity[1],
         "weights": half(model.linear.weights), "bias": half(model.linear.bias)}
     if model.stack is not None:
         arrays |= {"stack_weights": half(model.stack.weights), "stack_bias": half(model.stack.bias)}
-    for k, n in enumerate(model.networks):
-        arrays |= {f"seen_{k}": n.seen, f"first_{k}": half(n.first), f"first_bias_{k}": half(n.first_bias),
-                   f"second_{k}": half(n.second), f"second_bias_{k}": half(n.second_bias)}
+    if model.side is not None:
+        for name, one in (("over", model.side.over), ("soft", model.side.soft),
+                          *((f"field_{k}", field) for k, field in enumerate(model.side.fields))):
+            arrays |= {f"{name}_weights": half(one.weights), f"{name}_bias": half(one.bias)}
+    arrays |= _networks("", model.networks)
+    if model.way is not None:
+        arrays |= {"way_weights": half(model.way.linear.weights), "way_bias": half(model.way.linear.bias), "way_table": model.way.seen,
+                   **_networks("way_", model.way.networks)}
     out = io.BytesIO()
     np.savez_compressed(out, allow_pickle=False, **arrays)
     return out.getvalue()
+
+
+def _networks(of: str, networks: Sequence[Network]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for k, n in enumerate(networks):
+        found |= {f"{of}seen_{k}": n.seen, f"{of}first_{k}": half(n.first), f"{of}first_bias_{k}": half(n.first_bias),
+                  f"{of}second_{k}": half(n.second), f"{of}second_bias_{k}": half(n.second_bias)}
+    return found
 
 
 def unpack(data: bytes) -> Model:
@@ -98,20 +113,44 @@ def _checked(head: Head, arrays: dict[str, Any]) -> Model:
             or any(not 0 <= i < len(head.context) for i, _ in head.beside):
         raise BrokenModel("its labels or terms are damaged")
     stack = None
-    networks: list[Network] = []
     extra = 0
     if "stack_bias" in arrays:
         extra = int(arrays["stack_bias"].size)
         stack = Linear(array("stack_weights", terms, extra), array("stack_bias", extra))
-    while f"seen_{len(networks)}" in arrays:
-        k = len(networks)
-        seen, units = int(arrays[f"seen_{k}"].size), int(arrays[f"first_bias_{k}"].size) if f"first_bias_{k}" in arrays else 0
-        places = array(f"seen_{k}", seen, kind="i")
-        if seen == 0 or places.min() < 0 or places.max() >= terms:
-            raise BrokenModel(f"its array `seen_{k}` is missing or damaged")
-        networks.append(Network(places, array(f"first_{k}", seen, units), array(f"first_bias_{k}", units),
-                                array(f"second_{k}", units, len(labels)), array(f"second_bias_{k}", len(labels))))
+
+    def read_networks(of: str, answers: int) -> tuple[Network, ...]:
+        found: list[Network] = []
+        while (name := f"{of}seen_{len(found)}") in arrays:
+            k, hidden = len(found), f"{of}first_bias_{len(found)}"
+            seen, units = int(arrays[name].size), int(arrays[hidden].size) if hidden in arrays else 0
+            places = array(name, seen, kind="i")
+            if seen == 0 or places.min() < 0 or places.max() >= terms:
+                raise BrokenModel(f"its array `{name}` is missing or damaged")
+            found.append(Network(places, array(f"{of}first_{k}", seen, units), array(hidden, units),
+                                 array(f"{of}second_{k}", units, answers), array(f"{of}second_bias_{k}", answers)))
+        return tuple(found)
+
+    networks = read_networks("", len(labels))
+    way = None
+    if "way_bias" in arrays:
+        values, cells = int(arrays["way_bias"].size), len(arrays["way_table"]) if "way_table" in arrays else 0
+        table = array("way_table", cells, 4, kind="i")
+        sizes = (len(head.combinations), values, len(labels))
+        if not cells or (table < 0).any() or (table[:, :3].max(axis=0) >= sizes).any() or (len(head.combinations) + 1) * values * len(labels) > TABLE \
+                or any(len(one) != len(head.context) for one in head.combinations):
+            raise BrokenModel("its array `way_table` is missing or damaged")
+        way = Way(Linear(array("way_weights", terms, values), array("way_bias", values)), read_networks("way_", values),
+                  tuple(tuple(one) for one in head.combinations), table, len(labels))
+    side = None
+    if "soft_bias" in arrays:
+        fields: list[Linear] = []
+        while f"field_{len(fields)}_bias" in arrays:
+            k, size = len(fields), int(arrays[f"field_{len(fields)}_bias"].size)
+            fields.append(Linear(array(f"field_{k}_weights", terms, size), array(f"field_{k}_bias", size)))
+        more = sum(field.bias.size for field in fields)
+        side = Beside(tuple(fields), Linear(array("over_weights", terms + more, len(labels)), array("over_bias", len(labels))),
+                      Linear(array("soft_weights", terms, len(labels)), array("soft_bias", len(labels))))
     linear = Linear(array("weights", terms + extra, len(labels)), array("bias", len(labels)))
     return Model(head.target, tuple(head.context), tuple(labels), tuple(head.counts), (tuple(head.stems), tuple(head.stretches)),
                  (array("rarity_0", len(head.stems)), array("rarity_1", len(head.stretches))), tuple(head.beside), linear,
-                 tuple(networks), stack, head.facts)
+                 networks, stack, side, way, head.facts)

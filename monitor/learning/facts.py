@@ -29,7 +29,7 @@ class Measured:
 class Facts:
     """How a model came about. `newest` is the latest time in its rows: a model is as old as what it learnt from.
 
-    `told_by` is the field that told missing labels. `apart` is the digest of the sample that was kept from it.
+    `told_by` is the field that told missing labels, `way` the one that is read first, as a second way to the label. `apart` is the digest of the sample that was kept from it.
     `seen` holds a Look at the held-out rows, under the empty name and per channel.
     """
 
@@ -38,6 +38,7 @@ class Facts:
     program: str = ""
     newest: str | None = None
     told_by: str | None = None
+    way: str | None = None
     apart: str | None = None
     by: str = "source"
     measured: Measured | None = None

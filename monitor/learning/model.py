@@ -17,11 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 
 from monitor.learning.facts import Facts
-from monitor.learning.history import Example, Label, filled, finer
+from monitor.learning.history import Example, Label, filled, finer, label_like, way_between
 from monitor.learning.words import spoken, weigher
 
 Floats = npt.NDArray[np.float32]
@@ -31,13 +33,21 @@ SEEN = {"stems": 2, "stretches": 3}
 """Rows that a term must stand in: what one person wrote once is no term."""
 SHARPNESS = 4.0
 """What turns margins of the linear part into log-odds. Measured on both appeals sets."""
-EVEN = 0.3
-"""The share of a label's log-count taken off its score (logit adjustment, Menon et al. 2021, arXiv:2007.07314)."""
+EVEN, EVEN_TOGETHER = 0.3, 0.45
+"""The share of a label's log-count taken off its score (logit adjustment, Menon et al. 2021, arXiv:2007.07314); the second where
+three readers speak together, whose probabilities are less sharp."""
 COST, CONTEXT = 0.5, 1.0
 NETWORK_FROM, NETWORKS, NETWORK_TERMS, UNITS, ROUNDS = 5_000, 3, 15_000, 60, 8
 """Rows from which networks help, how many, the terms they see, their hidden units, and how often they see each row."""
+ENOUGH = 300
+"""Rows from which the readers beside the linear part are worth their time."""
 STACK_UP_TO, STACK_WEIGHT, STACK_SHARPNESS, FOLDS = 10_000, 0.7, 5.0, 4
 """Rows up to which the finer field is learnt first and its scores weighed with the terms."""
+SOFT_COST, SOFT_ROUNDS, SOFT_SHARE = 20.0, 60, (3, 1, 1)
+"""Below NETWORK_FROM rows two more readers stand beside the linear part: one that also sees the scores of the other label-like
+fields, and a logistic regression. Their shares in the mean of log-probabilities; measured on the Kursk appeals."""
+LITTLE, FLOOR, TABLE = 0.01, 1e-6, 20_000_000
+"""Of the second way: rows that a label never seen with a value counts as, the least probability, and the largest table."""
 TINY = 0.02
 """Weights below this change nothing and are dropped."""
 
@@ -74,6 +84,55 @@ class Network:
         return log_softmax(hidden @ self.second + self.second_bias)
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What reads beside the linear part where rows are few: `fields` score the label-like fields, `over` the terms with those
+    scores, `soft` is a logistic regression over the terms."""
+
+    fields: tuple[Linear, ...]
+    over: Linear
+    soft: Linear
+
+    def logs(self, x: Any) -> list[Floats]:
+        """Log-probabilities of the labels, of either reader."""
+        seen = with_scores(x, [field.margins(x) for field in self.fields]) if self.fields else x
+        return [log_softmax(SHARPNESS * self.over.margins(seen)), log_softmax(self.soft.margins(x))]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A second way to the label: another field of the rows read from the text, then what the history says of that field and
+    what stands beside it (topic and district say who answers). `seen` holds (combination, value, label, rows)."""
+
+    linear: Linear
+    networks: tuple[Network, ...]
+    combinations: tuple[tuple[str, ...], ...]
+    seen: npt.NDArray[np.int32]
+    labels: int
+
+    @cached_property
+    def _chances(self) -> Floats:
+        """Probability of a label by combination and value; the last combination is that of what was never seen."""
+        counts = np.zeros((len(self.combinations) + 1, self.linear.bias.size, self.labels), np.float32)
+        counts[self.seen[:, 0], self.seen[:, 1], self.seen[:, 2]] = self.seen[:, 3]
+        anywhere = counts.sum(axis=0) + LITTLE
+        anywhere /= anywhere.sum(axis=1, keepdims=True)
+        return cast(Floats, (counts + anywhere) / (counts.sum(axis=2, keepdims=True) + 1))
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, ...], int]:
+        return {values: i for i, values in enumerate(self.combinations)}
+
+    def logs(self, x: Any, examples: Sequence[Example]) -> Floats:
+        """Log-probabilities of the labels."""
+        values = np.exp(together(log_softmax(SHARPNESS * self.linear.margins(x)), x, self.networks))
+        at = np.asarray([self._places.get(e.context, len(self.combinations)) for e in examples])
+        said = np.empty((len(examples), self.labels), np.float32)
+        for place in set(at.tolist()):
+            said[at == place] = values[at == place] @ self._chances[place]
+        return log_softmax(np.log(said + FLOOR))
+
+
 @dataclass(frozen=True)
 class Model:
     """All that predicting needs, and what is told of how it came about in `facts`."""
@@ -88,6 +147,8 @@ class Model:
     linear: Linear
     networks: tuple[Network, ...] = ()
     stack: Linear | None = None
+    side: Beside | None = None
+    way: Way | None = None
     facts: Facts = field(default_factory=lambda: Facts(0, 0))
 
     @cached_property
@@ -115,13 +176,15 @@ class Model:
         """Log-probabilities of the labels, a row per example."""
         x = self.features(examples)
         logs = log_softmax(SHARPNESS * self.linear.margins(stacked(x, self.stack)))
-        if self.networks:
-            logs = log_softmax((logs + 2 * sum(n.logs(x) for n in self.networks) / len(self.networks)) / 3)
-        return logs
+        if self.side is not None:
+            logs = log_softmax(sum(share * part for share, part in zip(SOFT_SHARE, [logs, *self.side.logs(x)], strict=True)) / sum(SOFT_SHARE))
+        logs = together(logs, x, self.networks)
+        return logs if self.way is None else log_softmax((logs + self.way.logs(x, examples)) / 2)
 
     def evened(self, logs: Floats) -> Floats:
         """The scores by which labels are ranked."""
-        return log_softmax(logs - EVEN * np.log(np.asarray(self.counts, dtype=np.float32)))
+        even = EVEN if self.side is None else EVEN_TOGETHER
+        return log_softmax(logs - even * np.log(np.asarray(self.counts, dtype=np.float32)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +195,11 @@ class Answer:
     label: Label
     top3: tuple[Label, ...]
     score: float
+
+
+def together(logs: Floats, x: Any, networks: Sequence[Network]) -> Floats:
+    """What the linear part and the networks say together; the networks weigh double."""
+    return log_softmax((logs + 2 * sum(n.logs(x) for n in networks) / len(networks)) / 3) if networks else logs
 
 
 def answers(model: Model, examples: Sequence[Example]) -> list[Answer]:
@@ -172,26 +240,26 @@ def fit(examples: Sequence[Example], target: str, context: Sequence[str] = ()) -
         parts.append(context_columns(rows, {pair: i for i, pair in enumerate(beside)}))
     x = sp.hstack(parts, format="csr", dtype=np.float32)
     y = np.asarray([labels.index(cast(Label, e.label)) for e in rows])
-    stack, own = None, x
-    if hint and len(rows) <= STACK_UP_TO:
-        stack, own = learn_stack(x, [e.fields.get(hint) for e in rows])
-    linear = learn_linear(own, y, len(labels))
+    scored: dict[str, tuple[Linear, Floats]] = {}
+    few = ENOUGH <= len(rows) < NETWORK_FROM
+    for name in {hint: None} | dict.fromkeys(label_like(rows, context) if few else ()):
+        if name is not None and len(rows) <= STACK_UP_TO and (one := learn_scores(x, [e.fields.get(name) for e in rows])) is not None:
+            scored[name] = one
+    stack, margins = scored.get(hint or "", (None, None))
+    linear = learn_linear(x if margins is None else with_scores(x, [margins]), y, len(labels))
+    side = learn_side(x, y, len(labels), list(scored.values())) if few else None
     networks = tuple(learn_network(x, y, seed) for seed in range(NETWORKS)) if len(rows) >= NETWORK_FROM else ()
-    facts = Facts(len(examples), len(rows), told_by=hint)
+    between = way_between(rows, context) if networks and context else None
+    way = learn_way(x, y, rows, between, len(labels)) if between else None
+    facts = Facts(len(examples), len(rows), told_by=hint, way=between if way else None)
     return Model(target, tuple(context), labels, tuple(counts[label] for label in labels), (terms[0], terms[1]),
-                 (rarity[0], rarity[1]), beside, linear, networks, stack, facts)
+                 (rarity[0], rarity[1]), beside, linear, networks, stack, side, way, facts)
 
 
 def learn_linear(x: Any, y: npt.NDArray[Any], labels: int) -> Linear:
     """One-against-rest support vectors."""
     machine = LinearSVC(C=COST, random_state=0).fit(x, y)
-    weights, bias = machine.coef_.T, machine.intercept_
-    if weights.shape[1] == 1:
-        weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
-    full, lean = np.zeros((x.shape[1], labels), np.float32), np.full(labels, -3.0, np.float32)
-    full[:, machine.classes_] = np.where(np.abs(weights) < TINY, 0, weights)
-    lean[machine.classes_] = bias
-    return Linear(as_stored(full), as_stored(lean))
+    return _whole(machine.coef_.T, machine.intercept_, machine.classes_, x.shape[1], labels, -3.0)
 
 
 def learn_network(x: Any, y: npt.NDArray[Any], seed: int) -> Network:
@@ -210,32 +278,74 @@ def learn_network(x: Any, y: npt.NDArray[Any], seed: int) -> Network:
     return Network(seen, as_stored(first), as_stored(machine.intercepts_[0]), as_stored(second), as_stored(machine.intercepts_[1]))
 
 
-def learn_stack(x: Any, values: Sequence[Label | None]) -> tuple[Linear | None, Any]:
-    """The finer field learnt from the terms, and the features with its scores; a row's own value never scores it."""
+def learn_scores(x: Any, values: Sequence[Label | None]) -> tuple[Linear, Floats] | None:
+    """Another field of the rows learnt from the terms, and its margins in them; a row's own value never scores it.
+
+    None where too little is known of the field.
+    """
     kinds = sorted({v for v in values if v is not None}, key=lambda v: (isinstance(v, str), v))
     place = {v: i for i, v in enumerate(kinds)}
     rows = np.asarray([i for i, v in enumerate(values) if v is not None])
     y = np.asarray([place[v] for v in values if v is not None])
     fold = np.arange(len(rows)) % FOLDS
     if min(len(set(y[fold != f])) for f in range(FOLDS)) < 2:
-        return None, x
+        return None
     whole = learn_linear(x[rows], y, len(kinds))
     margins = whole.margins(x)
     for f in range(FOLDS):
         margins[rows[fold == f]] = learn_linear(x[rows[fold != f]], y[fold != f], len(kinds)).margins(x[rows[fold == f]])
-    return whole, with_scores(x, margins)
+    return whole, margins
+
+
+def learn_way(x: Any, y: npt.NDArray[Any], rows: Sequence[Example], name: str, labels: int) -> Way | None:
+    """The second way, through the field `name`; None where its table would be too large."""
+    values = [e.fields.get(name) for e in rows]
+    kinds = sorted({v for v in values if v is not None}, key=lambda v: (isinstance(v, str), v))
+    combinations = tuple(sorted({e.context for e in rows}))
+    if (len(combinations) + 1) * len(kinds) * labels > TABLE:
+        return None
+    place, at = {v: i for i, v in enumerate(kinds)}, {values: i for i, values in enumerate(combinations)}
+    known = np.asarray([i for i, v in enumerate(values) if v is not None])
+    of = np.asarray([place[v] for v in values if v is not None])
+    seen = Counter((at[rows[i].context], int(value), int(y[i])) for i, value in zip(known, of, strict=True))
+    return Way(learn_linear(x[known], of, len(kinds)), tuple(learn_network(x[known], of, seed) for seed in range(NETWORKS)),
+               combinations, np.asarray([(*cell, count) for cell, count in sorted(seen.items())], np.int32), labels)
+
+
+def learn_side(x: Any, y: npt.NDArray[Any], labels: int, scored: Sequence[tuple[Linear, Floats]]) -> Beside:
+    """The two readers beside the linear part."""
+    seen = with_scores(x, [margins for _, margins in scored]) if scored else x
+    machine = LogisticRegression(C=SOFT_COST, max_iter=SOFT_ROUNDS, tol=1e-3)
+    with warnings.catch_warnings(), threadpool_limits(1):      # threads only wait for each other at this size
+        warnings.simplefilter("ignore", ConvergenceWarning)     # it is meant to stop early
+        machine.fit(x, y)
+    scale = 0.5 if len(machine.classes_) == 2 else 1.0          # two labels share one row of weights
+    soft = _whole(machine.coef_.T * scale, machine.intercept_ * scale, machine.classes_, x.shape[1], labels, -12.0)
+    return Beside(tuple(one for one, _ in scored), learn_linear(seen, y, labels), soft)
+
+
+def _whole(weights: Any, bias: Any, classes: Any, terms: int, labels: int, absent: float) -> Linear:
+    """Weights for all labels: those that a machine never saw get the bias `absent`."""
+    if weights.shape[1] == 1:
+        weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
+    full, lean = np.zeros((terms, labels), np.float32), np.full(labels, absent, np.float32)
+    full[:, classes] = np.where(np.abs(weights) < TINY, 0, weights)
+    lean[classes] = bias
+    return Linear(as_stored(full), as_stored(lean))
 
 
 def stacked(x: Any, stack: Linear | None) -> Any:
     """The features, with the scores of the finer field where it was learnt."""
-    return x if stack is None else with_scores(x, stack.margins(x))
+    return x if stack is None else with_scores(x, [stack.margins(x)])
 
 
-def with_scores(x: Any, margins: Floats) -> Any:
-    """Features beside scores of length STACK_WEIGHT."""
-    scores = np.exp(log_softmax(STACK_SHARPNESS * margins))
-    scores *= STACK_WEIGHT / np.linalg.norm(scores, axis=1, keepdims=True)
-    return sp.hstack([x, sp.csr_matrix(scores)], format="csr", dtype=np.float32)
+def with_scores(x: Any, margins: Sequence[Floats]) -> Any:
+    """Features beside scores, those of each field of length STACK_WEIGHT."""
+    parts = []
+    for one in margins:
+        scores = np.exp(log_softmax(STACK_SHARPNESS * one))
+        parts.append(sp.csr_matrix(scores * STACK_WEIGHT / np.linalg.norm(scores, axis=1, keepdims=True)))
+    return sp.hstack([x, *parts], format="csr", dtype=np.float32)
 
 
 def context_columns(examples: Sequence[Example], place: dict[tuple[int, str], int]) -> Any:

@@ -196,7 +196,7 @@ def test_a_model_comes_into_force_only_if_it_wins(tmp_path: Path, capsys: pytest
     apart, models = write(tmp_path / "sample.jsonl", sample), tmp_path / "models"
     weak = learnt(tmp_path, rest[:120], "subject", "--apart", str(apart), name="weak.model")
     strong = learnt(tmp_path, rows, "subject", "--apart", str(apart), name="strong.model")     # the sample is left out of `rows`
-    cheat = learnt(tmp_path, rows, "subject", name="cheat.model")
+    cheat = learnt(tmp_path, rows[:120], "subject", name="cheat.model")
 
     def adopt(model: Path) -> int:
         return main(["learn", "adopt", str(model), "--models", str(models), "--sample", str(apart)])
@@ -273,3 +273,40 @@ def test_networks_and_a_finer_field_answer_the_same_from_a_file(monkeypatch: pyt
     assert answers(made, ask) == answers(again, ask)
     assert pack(again) == pack(made)
     assert [a.label for a in answers(again, ask)[:2]] == [7, 3]
+
+
+def test_few_rows_are_read_by_three_and_answer_the_same_from_a_file() -> None:
+    rows = [{**row, "id": n, "district": f"d{n % 4}", "free": f"note {n}"} for n, row in enumerate([*ROADS, *WATER] * 3)]
+    made = fit([as_example(row, "who", ()) for row in rows], "who", ())
+    assert made.side is not None
+    assert len(made.side.fields) == 3       # code, where and district come again and again; what stands once is no label
+    again = unpack(pack(made))
+    ask = [as_example({"id": n, "text": text}, None, ()) for n, text in enumerate(("выбоина на дороге", "нет воды, сухо", ""))]
+    assert answers(made, ask) == answers(again, ask)
+    assert [a.label for a in answers(again, ask)[:2]] == ["юг-roads", "север-water"]
+    with np.load(io.BytesIO(pack(made))) as file:
+        arrays = {name: file[name] for name in file.files}
+    out = io.BytesIO()
+    np.savez(out, **{**arrays, "over_weights": arrays["over_weights"][:-1]})
+    with pytest.raises(BrokenModel, match="over_weights"):
+        unpack(out.getvalue())
+
+
+def test_a_topic_read_from_the_text_and_the_place_tell_who_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.learning.model.NETWORK_FROM", 100)
+    rows = [{**row, "id": n, "who again": row["who"], "spoken": f"note {n}"} for n, row in enumerate([*ROADS, *WATER] * 2)]
+    made = fit([as_example(row, "who", ("where",)) for row in rows], "who", ("where",))
+    assert made.way is not None
+    assert made.facts.way == "code", "not the label under another name, and not what is never the same twice"
+    again = unpack(pack(made))
+    ask = [as_example({"id": n, "text": text, "where": place}, None, ("where",))
+           for n, (text, place) in enumerate([("яма на дороге", "юг"), ("нет воды", "север"), ("нет воды", "восток"), ("", "юг")])]
+    assert answers(made, ask) == answers(again, ask)
+    assert [a.label for a in answers(again, ask)[:2]] == ["юг-roads", "север-water"]
+    with np.load(io.BytesIO(pack(made))) as file:
+        arrays = {name: file[name] for name in file.files}
+    for spoilt in (arrays["way_table"] + 9, arrays["way_table"] * -1, arrays["way_table"][:, :3], arrays["way_table"][:0]):
+        out = io.BytesIO()
+        np.savez(out, **{**arrays, "way_table": spoilt})
+        with pytest.raises(BrokenModel, match="way_table"):
+            unpack(out.getvalue())
