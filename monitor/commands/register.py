@@ -21,7 +21,6 @@ from ticketing.register import verify
 from ticketing.store import entries_of, ticket_by_number
 from ticketing.tables import entry, head
 
-
 DECISIONS = "decisions"
 """What stands for an office where the journal of decisions on surges is broken: it is a chain of its own."""
 
