@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 from test_live import follow
-from web_scene import NOW, PAVLODAR, SEMEY, one
+from web_scene import NOW, PAVLODAR, SEMEY
+from web_surges import put_surges
 
 from monitor.response import journal
 from monitor.store.surge_tables import decision, surge, surge_paper
 from monitor.store.tables import post
-from tests.surges.scene import CAMPAIGN, MAIN, tell, verdict, watch_posts
+from tests.surges.scene import CAMPAIGN, MAIN, tell, verdict
 from ticketing.tables import entry, head, sealed, ticket
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 pytestmark = one_database   # both databases: tests/surges/test_journal.py
-TEXT = "Акимат! Верните автобус №12, звоните +7 701 000 11 22, пишите @boss_of_it <script>alert(1)</script>"
-
 
 @pytest.fixture
 def campaign(db, service, morning) -> list[int]:
     """A campaign of five posts in Павлодар and a natural surge in Семей."""
-    ids = [one(db, service, f"c{i}", TEXT + "!" * (i + 1), NOW - timedelta(minutes=20 - i), network="vk",
-               topic="public_transport", language="ru") for i in range(5)]
-    main = [one(db, service, f"w{i}", f"Су жоқ, {i} үй", NOW - timedelta(minutes=40 - i), topic="water", akimat=SEMEY)
-            for i in range(6)]
-    watch_posts(db, ids, NOW - timedelta(minutes=20), PAVLODAR, "public_transport")
-    watch_posts(db, main, NOW - timedelta(minutes=40), SEMEY, "water", 100)
-    tell(db, [verdict(MAIN, 105, NOW - timedelta(minutes=30), "organic", 6, main, akimat=SEMEY, topic="water", kind="volume",
-                      score=0.02, observed=6, expected=0.2, signals=[]),
-              verdict(CAMPAIGN, 3, NOW - timedelta(minutes=17), "inconclusive", 3, ids[:3], akimat=PAVLODAR,
-                      topic="public_transport", score=0.3),
-              verdict(CAMPAIGN, 5, NOW - timedelta(minutes=15), "coordinated", 5, ids, akimat=PAVLODAR,
-                      topic="public_transport")], NOW)
-    return ids
+    return put_surges(db, service, NOW)
 
 
 async def test_the_list_shows_what_an_office_may_see_and_what_waits(browse, campaign):
