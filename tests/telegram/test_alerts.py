@@ -75,7 +75,10 @@ async def test_press_and_duty_get_one_picture_with_words_and_the_way_back(db: Da
     assert await outbox.drain() == 0
     [message] = api.by_bot(PRESS)
     assert message["caption"].startswith("🟣 Признаки координации\nПавлодар қаласы · Жолдар")
+    assert "6 авторов · 6 постов · 08:30–09:00\n• авторы почти одного текста: 9\n" in message["caption"]
+    assert "Против: большинство авторов давно пишут здесь своими словами." in message["caption"]
     assert "Решает человек" in message["caption"]
+    assert len(message["caption"]) < 800
     links = [e["url"] for e in message["caption_entities"] if e["type"] == "text_link"]
     assert links == [f"https://qulaq.example/surges/{CAMPAIGN}"]
     picture = Image.open(BytesIO(api.files[message["photo"][0]["file_id"]]))
