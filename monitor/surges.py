@@ -144,10 +144,11 @@ class SurgeWatch:
                     rows = await db.read(self.step)
                     unwritten = await asyncio.to_thread(self.observe, rows)
                 if unwritten.seen or unwritten.told:       # kept until it is written: the observer says nothing twice
-                    await db.write(write, unwritten, self._clock())
+                    await asyncio.to_thread(_apart, db, write, unwritten, self._clock())
                 failing, unwritten = False, Look((), ())
                 if self._seq != self._saved_seq and self._due():    # taken outside of the transaction: it may be large
-                    await db.write(self._save, await asyncio.to_thread(self._snapshot))
+                    state = await asyncio.to_thread(self._snapshot)
+                    await asyncio.to_thread(_apart, db, self._save, state)
             except SQLAlchemyError as e:
                 if not failing:
                     log.error("the database cannot be used; surges wait, tickets are not touched by this",
@@ -180,6 +181,12 @@ class SurgeWatch:
             c.execute(delete(observer_state))
             c.execute(insert(observer_state).values(
                 ruleset=self._observer.rules.ruleset, seq=self._seq, taken_at=self._saved_at, state=state))
+
+
+def _apart(db: Database, function: Callable[..., None], *args: object) -> None:
+    """Write in this thread: in the one of all other writers, a number could have to wait for a surge."""
+    with db.begin() as c:
+        function(c, *args)
 
 
 def _restore(watch: SurgeWatch, saved: Row[Any]) -> int | None:
