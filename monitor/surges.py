@@ -128,9 +128,8 @@ class SurgeWatch:
             look = self.observe(rows)
             with db.begin() as c:
                 write(c, replace(look, told=(*before, *look.told)), self._clock())
-        if self._snapshot() is not None:
-            with db.begin() as c:
-                self._save(c)
+        with db.begin() as c:
+            self._save(c, self._snapshot())
 
     async def run(self, db: Database) -> None:
         """For ever; a failure is said once and tried again, and stops nothing else."""
@@ -145,10 +144,11 @@ class SurgeWatch:
                     rows = await db.read(self.step)
                     unwritten = await asyncio.to_thread(self.observe, rows)
                 if unwritten.seen or unwritten.told:       # kept until it is written: the observer says nothing twice
-                    await db.write(write, unwritten, self._clock())
+                    await asyncio.to_thread(_apart, db, write, unwritten, self._clock())
                 failing, unwritten = False, Look((), ())
-                if self._seq != self._saved_seq and self._due():
-                    await db.write(self._save)
+                if self._seq != self._saved_seq and self._due():    # taken outside of the transaction: it may be large
+                    state = await asyncio.to_thread(self._snapshot)
+                    await asyncio.to_thread(_apart, db, self._save, state)
             except SQLAlchemyError as e:
                 if not failing:
                     log.error("the database cannot be used; surges wait, tickets are not touched by this",
@@ -175,13 +175,18 @@ class SurgeWatch:
         take = getattr(self._observer, "snapshot", None)
         return None if take is None else bytes(take())
 
-    def _save(self, c: Connection) -> None:
-        state = self._snapshot()
+    def _save(self, c: Connection, state: bytes | None) -> None:
         self._saved_at, self._saved_seq = self._clock(), self._seq or 0
         if state is not None:
             c.execute(delete(observer_state))
             c.execute(insert(observer_state).values(
                 ruleset=self._observer.rules.ruleset, seq=self._seq, taken_at=self._saved_at, state=state))
+
+
+def _apart(db: Database, function: Callable[..., None], *args: object) -> None:
+    """Write in this thread: in the one of all other writers, a number could have to wait for a surge."""
+    with db.begin() as c:
+        function(c, *args)
 
 
 def _restore(watch: SurgeWatch, saved: Row[Any]) -> int | None:

@@ -24,7 +24,6 @@ from ticketing.register import Broken, verify
 from ticketing.store import entries_of, ticket_by_number
 from ticketing.tables import entry, published_head
 
-
 DECISIONS = "decisions"
 """What stands for an office where the journal of decisions on surges is broken: it is a chain of its own."""
 

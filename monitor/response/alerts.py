@@ -240,7 +240,7 @@ def caption(row: Row[Any], kind: str, joined: int, policy: Policy, code: str) ->
     place = " · ".join(name for name in (
         policy.names.akimat(row.akimat, code) if row.akimat else "", policy.names.topic(row.topic, code) if row.topic else "")
         if name)
-    lines = [f"🟣 <b>{_escaped(head)}</b>", _escaped(place), _escaped(str(row.detail["explanation"].get(code, ""))[:480])]
+    lines = [f"🟣 <b>{_escaped(head)}</b>", _escaped(place), *map(_escaped, _figures(row, code))]
     if joined:
         lines.append(_escaped(_("Together with this: %d more on the same subject.") % joined))
     lines.append(_escaped(_("Picture: violet is this surge, grey all posts on the subject, the line what is usual.")))
@@ -252,6 +252,29 @@ def caption(row: Row[Any], kind: str, joined: int, policy: Policy, code: str) ->
         text += f'\n<a href="{html.escape(address)}">{see}</a>'
     return text
 
+
+def _figures(row: Row[Any], code: str) -> list[str]:
+    """How many, when, what stands out and what speaks against it: no word of any post leaves the country by this way."""
+    said = language(code)
+    begin, end = (at.astimezone(ALMATY) for at in (row.window_start, row.window_end))
+    begun = f"{begin:%H:%M}" if begin.date() == end.date() else f"{begin:%d.%m %H:%M}"
+    many = " · ".join((said.ngettext("%(n)s author", "%(n)s authors", row.authors) % {"n": row.authors},
+                       said.ngettext("%(n)s post", "%(n)s posts", row.posts) % {"n": row.posts},
+                       f"{begun}–{end:%H:%M}"))
+    lines = [many]
+    for signal in row.detail["signals"][:3]:
+        name = words.SIGNAL.get(signal["kind"])
+        if name is not None and signal["p"] <= STANDS_OUT:
+            lines.append(f"• {said.gettext(name)}: {signal['value']:g}")
+    counters = [words.COUNTER[c["kind"]] for c in row.detail["counter"] if c["kind"] in words.COUNTER]
+    against = [said.gettext(name) for name in counters]
+    if against:
+        lines.append(said.gettext(N_("Against it: %s.")) % "; ".join(against[:2]))
+    return lines
+
+
+STANDS_OUT = 0.01
+"""p of a signal from which it is worth a line."""
 
 DECIDES = N_("A person decides. No number, deadline or turn of any card depends on it.")
 

@@ -62,7 +62,7 @@ def dossier(code: str, facts: Facts, ask: Ask) -> str:
               _("[Write the demand in one or two sentences: what is to be done, where and by when.]"),
               _("Please consider the demand and tell the residents what was decided."),
               _("3. Basis"), f"{ask.basis} ({ask.mark})."]
-    needs = [_("Votes needed: %s.") % ask.votes] if ask.votes else []
+    needs = [_("Votes needed: %(votes)s.") % {"votes": ask.votes}] if ask.votes else []
     needs += [_("Term for the answer: %s.") % ask.term] if ask.term else []
     needs += [ask.conditions] if ask.conditions else []
     needs += [ask.url] if ask.url else []
@@ -81,7 +81,7 @@ def explanation(code: str, facts: Facts) -> str:
         known += " " + _("Places named most often: %s.") % "; ".join(facts.places)
     return "\n\n".join([
         f"{facts.office}: {facts.topic}, {facts.unit}",
-        _("What is known"), known + " " + _("[Add the cause, if it is known, and who it concerns.]"),
+        _("What is known so far"), known + " " + _("[Add the cause, if it is known, and who it concerns.]"),
         _("What is being done"), _("[Write who is working on it, what is done already and when the next news will come.]"),
         _("Where to apply"),
         _("Each message to the akimat in social networks is registered with a number and a term: %(cards)d of them on this "

@@ -1,5 +1,5 @@
 """The chart of a surge as a picture for a message. It holds bars, a line and digits only: words stand in the message, so that
-no font with Kazakh letters has to be there. docs/decisions/0005-pictures-in-messages.md has why Pillow."""
+no font with Kazakh letters has to be there. docs/decisions/0005 has why Pillow."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from monitor.store import surges
 from monitor.store.surges import Wanted
 from monitor.web import ask as asking
 from monitor.web import moments
+from monitor.web import words as row_words
 from monitor.web.ask import Ask
 from monitor.web.counts import Counts, counts
 from monitor.web.guard import refusal
@@ -228,7 +229,7 @@ def _with_papers(c: Connection, id_: str, scope: frozenset[str] | None, now: dat
 def evidence_html(site: Site, reader_language: str, role: str, whole: reading.Whole, now: datetime) -> str:
     """The evidence of a surge as its page shows it, for the live stream."""
     return render(reader_language, "surge_evidence.html", x=whole, s=surge_view(site, reader_language, role, now),
-                  w=view_for(site, reader_language, role, now))
+                  w=view_for(site, reader_language, role, now), words=row_words)
 
 
 def _html(template: str, **values: Any) -> web.Response:

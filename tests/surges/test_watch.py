@@ -86,7 +86,7 @@ def test_a_restart_in_the_middle_tells_the_same(whole: Database, setting: Settin
             look = watch.observe(watch.step(c)[:70])
         with db.begin() as c:
             write(c, look, NOW)
-            watch._save(c)
+            watch._save(c, watch._snapshot())
     SurgeWatch(load_rules(), clock).drain(db)
     assert told(db) == told(whole)
     db.close()

@@ -191,6 +191,10 @@ class FakeTelegram:
         data: dict[str, Any] = dict(request.query)
         if request.can_read_body:
             data.update(await request.json() if request.content_type == "application/json" else dict(await request.post()))
+        for name, value in data.items():
+            if isinstance(value, web.FileField):    # an upload: kept aside, named by its field
+                self.files[f"upload/{len(self.files)}"] = value.file.read()
+                data[name] = f"upload/{len(self.files) - 1}"
         call = Call(time.monotonic(), method, data)
         self.calls.append(call)
         try:
@@ -317,6 +321,22 @@ class FakeTelegram:
         markup = self._markup(data)
         if markup is not None and "inline_keyboard" in markup:
             message["reply_markup"] = markup
+        chat.messages[self._ids] = message
+        return message
+
+    async def _sendPhoto(self, data: dict[str, Any]) -> Any:  # noqa: N802
+        chat = self._chat(data)
+        if not self.files.get(data["photo"], b"").startswith(b"\x89PNG\r\n\x1a\n"):
+            raise ApiError(400, "Bad Request: IMAGE_PROCESS_FAILED")
+        caption, entities = read_html(data.get("caption", ""))
+        if units(caption) > 1024:
+            raise ApiError(400, "Bad Request: message caption is too long")
+        self._ids += 1
+        message: dict[str, Any] = {
+            "message_id": self._ids, "date": int(time.time()), "chat": chat.as_json(), "from": BOT, "caption": caption,
+            "photo": [{"file_id": data["photo"], "file_unique_id": data["photo"], "width": 900, "height": 420}]}
+        if entities:
+            message["caption_entities"] = entities
         chat.messages[self._ids] = message
         return message
 

@@ -13,6 +13,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 from aiohttp import web
 from web_scene import PASSWORD, make_service, put_morning, put_people, put_sources
+from web_surges import put_surges
 
 import ticketing.tables  # noqa: F401
 from monitor.live import Live
@@ -39,6 +40,7 @@ async def main() -> None:
         ids = put_people(db, real)
         put_sources(db, real)
         put_morning(db, service, ids, real)
+        put_surges(db, service, real)
         live = Live(db)
         runner = web.AppRunner(build(db, live, service, WebOptions(), clock), shutdown_timeout=1)
         await runner.setup()
@@ -83,7 +85,9 @@ async def shoot(address: str, folder: Path, only: str, ahead: timedelta) -> None
                     await page.wait_for_selector("[data-rows]")
                     number = await page.locator("a.number").first.get_attribute("href")
                     for name, path in (("feed", "/"), ("triage", "/triage"), ("tickets", "/tickets"), ("ticket", number),
-                                       ("sources", "/sources"), ("wall", "/wall"), ("none", "/?q=zzzz"),
+                                       ("sources", "/sources"), ("wall", "/wall"), ("surges", "/surges"),
+                                       ("surge", "/surges/s-aa0000000001"), ("organic", "/surges/s-bb0000000002"),
+                                       ("paper", "/surges/s-aa0000000001/papers/explanation"), ("none", "/?q=zzzz"),
                                        ("unclear", "/?akimat=Жамбыл")):
                         if only and name not in only.split(","):
                             continue
