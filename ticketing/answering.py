@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from importlib import import_module
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
@@ -18,7 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from config.languages import N_
 from config.timezone import ALMATY
 from monitor.store.tables import event, post
-from ticketing import redated
+from ticketing import redated, reply
 from ticketing import ticket as rules
 from ticketing.acting import PROGRAM, Acting, Actor, Move, Refused, cleaned, said
 from ticketing.citizens import CHANNEL, GONE, family, queue, spoken, threads
@@ -48,25 +47,21 @@ class Promise:
     due: date
 
 
-def no_check(text: str, *, question: str, question_language: str, published_at: datetime, earlier: Sequence[str]) -> Sequence[str]:
-    """Where nothing checks answers, nothing is warned of."""
-    return ()
+def warned(text: str, *, question: str, question_language: str, published_at: datetime, earlier: Sequence[str]) -> Sequence[str]:
+    """What `ticketing.reply` warns of."""
+    return reply.check(text, published_at, question, question_language, reply.Earlier(earlier)).warnings
 
 
-def installed_check() -> Checker:
-    """`ticketing.reply.check`, where it is there."""
-    try:
-        found: Checker = import_module("ticketing.reply").check
-    except (ImportError, AttributeError):
-        return no_check
-    return found
+def undertaken(text: str, day: date) -> Sequence[Promise]:
+    """What `ticketing.reply` finds promised in an answer published on this day."""
+    return [Promise(text[p.start:p.end], p.due) for p in reply.promises(text, datetime.combine(day, time(12), ALMATY))]
 
 
 class Answering(Acting):
     """What the office says. `check` warns before publishing, `promises` finds what an answer undertakes; both may be replaced."""
 
-    check: Checker = staticmethod(installed_check())
-    promises: Callable[[str, date], Sequence[Promise]] = staticmethod(lambda _text, _day: ())
+    check: Checker = staticmethod(warned)
+    promises: Callable[[str, date], Sequence[Promise]] = staticmethod(undertaken)
 
     # --- the wording
 

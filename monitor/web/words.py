@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.languages import N_
+from ticketing.reply import SAID
 
 KIND = {
     "complaint": N_("complaint"), "application": N_("application"), "proposal": N_("proposal"),
@@ -68,12 +69,7 @@ ANSWER = {
     "published": N_("published"), "failed": N_("reached nobody"),
 }
 TONGUE = {"kk": N_("in Kazakh"), "ru": N_("in Russian"), "both": N_("in both languages")}
-WARNING = {
-    "brush_off": N_("Reads like a brush-off: no fact, date, action or address."),
-    "no_specifics": N_("Says what will be done, but neither when, where nor who."),
-    "wrong_language": N_("Not in the language of the message."),
-    "personal_data": N_("Shows a private person’s data in public."), "copied": N_("Looks like a copy of an earlier answer."),
-}
+WARNING = SAID
 TOLD = {
     "answer": N_("the office’s answer"), "extended": N_("notice of the extension"), "redirected": N_("notice of the redirect"),
     "not_examined": N_("notice that it was not examined"), "guide": N_("the way to an official appeal"),
