@@ -106,11 +106,12 @@ def tell(c: Connection, policy: Policy, now: datetime) -> int:
 # --- what is to be told
 
 def _news(c: Connection, settings: Alerts, now: datetime) -> list[Row[Any]]:
-    """Surges whose verdict nobody has been told of."""
+    """Surges whose verdict nobody has been told of, and that rest on a verdict which is kept."""
+    kept = select(surge_verdict.c.id).where(surge_verdict.c.surge == surge.c.id).exists()
     told = select(surge_alert.c.id).where(surge_alert.c.surge == surge.c.id, surge_alert.c.verdict == surge.c.verdict,
                                           surge_alert.c.kind == "news").exists()
     return list(c.execute(select(surge).where(
-        surge.c.part_of.is_(None), surge.c.verdict.in_(settings.verdicts), surge.c.detected_at > now - FRESH, ~told,
+        surge.c.part_of.is_(None), surge.c.verdict.in_(settings.verdicts), surge.c.detected_at > now - FRESH, kept, ~told,
         or_(surge.c.decided_verdict.is_(None), surge.c.decided_verdict != surge.c.verdict))
         .order_by(surge.c.serial)).all())
 

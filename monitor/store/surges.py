@@ -118,8 +118,11 @@ def _last_verdicts(c: Connection, parts: Sequence[str]) -> list[Row[Any]]:
 
 
 def folded(last: Sequence[Row[Any]]) -> dict[str, Any]:
-    """What the last verdicts of a surge and of its parts say together: the most serious one speaks, the evidence is joined."""
-    chief = max(last, key=lambda r: (SEVERITY.index(r.verdict), r.detail["score"]))
+    """What the last verdicts of a surge and of its parts say together: the most serious one speaks, the evidence is joined.
+
+    Its own authors and posts count: who only wrote on the subject at that time isn't counted among those who copied.
+    """
+    chief = chief_of(last)
     signals: dict[str, Any] = {}
     counter: dict[str, Any] = {}
     for row in sorted(last, key=lambda r: r.id != chief.id):
@@ -132,12 +135,17 @@ def folded(last: Sequence[Row[Any]]) -> dict[str, Any]:
     return {
         "kind": chief.detail["kind"], "verdict": chief.verdict, "score": chief.detail["score"],
         "detected_at": max(r.detected_at for r in last),
-        "window_start": min(datetime.fromisoformat(r.detail["window_start"]) for r in last),
-        "window_end": max(datetime.fromisoformat(r.detail["window_end"]) for r in last),
-        "authors": max(r.authors for r in last), "posts": max(r.detail["posts"] for r in last),
+        "window_start": datetime.fromisoformat(chief.detail["window_start"]),
+        "window_end": datetime.fromisoformat(chief.detail["window_end"]),
+        "authors": chief.authors, "posts": chief.detail["posts"],
         "observed": volume.detail["observed"] if volume else None, "expected": volume.detail["expected"] if volume else None,
         "detail": {"signals": sorted(signals.values(), key=lambda s: (s["p"], s["kind"])), "counter": list(counter.values()),
                    "explanation": chief.detail["explanation"], "ruleset": chief.ruleset}}
+
+
+def chief_of(last: Iterable[Row[Any]]) -> Row[Any]:
+    """The verdict that speaks for all."""
+    return max(last, key=lambda r: (SEVERITY.index(r.verdict), r.detail["score"], r.authors))
 
 
 def _place(c: Connection, parts: Sequence[str], last: Sequence[Row[Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from babel.numbers import format_decimal
 
 from monitor.response import reading, words
 from monitor.response.rights import may
-from monitor.store.surges import SEVERITY, Sample, Series, ticks
+from monitor.store.surges import Sample, Series, chief_of, ticks
 from monitor.web import moments
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 210, 34, 6, 10, 24
@@ -172,8 +172,7 @@ class SurgeView:
         kept: list[tuple[datetime, str, int]] = []
         for row in history:
             last[row.surge] = row
-            verdict = max((r.verdict for r in last.values()), key=SEVERITY.index)
-            authors = max(r.authors for r in last.values())
-            if not kept or kept[-1][1] != verdict or authors > max(n for _, _, n in kept):
-                kept.append((row.detected_at, verdict, authors))
+            chief = chief_of(last.values())
+            if not kept or kept[-1][1] != chief.verdict or chief.authors > kept[-1][2]:
+                kept.append((row.detected_at, chief.verdict, chief.authors))
         return kept[:2] + kept[-8:] if len(kept) > 10 else kept

@@ -48,7 +48,7 @@ async def test_the_evidence_names_nobody_and_stands_beside_what_speaks_against_i
     assert "<svg" in page and 'class="own"' in page
     assert "[телефон]" in text and "+7 701" not in text and "@boss_of_it" not in page and "<script>alert" not in page
     with db.reading() as c:
-        rows = c.execute(select(post.c.author_display, post.c.author_key, post.c.native_id, post.c.url)
+        rows = c.execute(select(post.c.author_display, post.c.author_key, post.c.url)
                          .where(post.c.id.in_(campaign))).all()
     api = str(await press.json(f"/api/v1/surges/{CAMPAIGN}"))
     for row in rows:
