@@ -371,7 +371,6 @@ def _subject(source: Source, lexicon: SubjectLexicon) -> Lexicon:
         if kind not in get_args(Kind):
             raise words.wrong(f"kind {kind!r} is none of: {', '.join(get_args(Kind))}")
         words.patterns(partial(lexicon.kinds.add, mark=KindCue(kind)))  # type: ignore[arg-type]
-    urgency = source.document("urgency.yaml")
-    for part in ("sure", "lack", "severe"):
-        urgency.need(part).patterns(partial(lexicon.urgency.add, mark=UrgencyCue(part)))
+    for part, words in source.document("urgency.yaml").need("signs").items():
+        words.patterns(partial(lexicon.urgency.add, mark=UrgencyCue(part)))
     return lexicon.ready()

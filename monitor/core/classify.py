@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from monitor.core.lexicon import Hit, Lexicon
 from monitor.core.text import Text
@@ -36,7 +37,7 @@ class KindCue:
 
 @dataclass(frozen=True, slots=True)
 class UrgencyCue:
-    """`part`: sure, lack or severe."""
+    """A sign of danger. `part`: what it is one of (urgency.yaml): hurt, flood, frost, frail, ..."""
 
     part: str
 
@@ -84,7 +85,7 @@ def topical(text: Text, lexicon: Lexicon) -> bool:
 
 
 def listed(text: Text, lexicon: Lexicon) -> Listed:
-    """All that the word lists know in a text: `topic:CODE`, `kind:KIND`, `urgency:PART`."""
+    """All that the word lists know in a text: `topic:CODE`, `kind:KIND`, `urgency:PART` and each two parts, `urgency:PART+PART`."""
     weights: dict[str, float] = {}
     first: dict[str, Hit] = {}
     seen: set[tuple[str, str]] = set()
@@ -107,8 +108,8 @@ def listed(text: Text, lexicon: Lexicon) -> Listed:
                 continue
             first.setdefault(name, hit)
             weights[name] = weights.get(name, 0.0) + weight if weight else 1.0
-    if "urgency:lack" in weights and "urgency:severe" in weights:
-        weights["urgency:lack_severe"] = 1.0
+    danger = sorted(name for name in weights if name.startswith("urgency:"))
+    weights.update((f"{one}+{other.partition(':')[2]}", 1.0) for one, other in combinations(danger, 2))
     return Listed(weights, first)
 
 
