@@ -29,7 +29,7 @@ from monitor.core.knowledge import (
 )
 from monitor.core.language import LanguageModel
 from monitor.core.lexicon import BadPattern, Lexicon, one_word, spelt
-from monitor.core.location import PlaceReader
+from monitor.core.location import Nouns, PlaceReader
 from monitor.core.registry import LEVELS, Akimat, Name, Registry
 from monitor.core.verdict import Kind
 from monitor.core.words import WordModel, with_labels
@@ -223,9 +223,17 @@ def _hundredths(numbers: str) -> NDArray[np.float32]:
 
 def _places(source: Source) -> PlaceReader:
     try:
-        return PlaceReader(unsealed(source.data("places.crfsuite")))
+        model = unsealed(source.data("places.crfsuite"))
     except ValueError as e:
         raise KnowledgeError(f"{source.folder / 'places.crfsuite'}:1: {e}; restore it or make it anew with tools/fit_places.py") from e
+    whole: dict[str, str] = {}
+    beginnings: dict[str, str] = {}
+    for kind, group in source.document("landmarks.yaml").items():
+        def add(pattern: str, kind: str = kind) -> None:
+            for word in spelt(pattern):
+                (beginnings if word.endswith("*") else whole)[one_word(word.rstrip("*"))] = kind
+        group.patterns(add)
+    return PlaceReader(model, Nouns(whole, beginnings))
 
 
 _SEAL = 16
