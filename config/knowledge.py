@@ -195,7 +195,8 @@ def _words(source: Source, name: str) -> WordModel:
     index: dict[str, int] = {}
     idf: list[float] = []
     rows: list[NDArray[np.float32]] = []
-    lists: dict[str, NDArray[np.float32]] = {}
+    lists: dict[str, int] = {}
+    listed: list[NDArray[np.float32]] = []
     for number, (sign, weight, numbers) in source.rows(file, 3):
         try:
             if not labels:
@@ -205,7 +206,8 @@ def _words(source: Source, name: str) -> WordModel:
             if len(row) != len(labels):
                 raise ValueError(f"{len(row)} weights for {len(labels)} labels")
             if weight == "-":
-                lists[sign] = row
+                lists[sign] = len(listed)
+                listed.append(row)
             else:
                 index[sign] = len(rows)
                 idf.append(float(weight))
@@ -214,7 +216,8 @@ def _words(source: Source, name: str) -> WordModel:
             raise KnowledgeError(f"{source.folder / file}:{number}: {e}; make the file anew with tools/fit_words.py") from e
     if not rows:
         raise KnowledgeError(f"{source.folder / file}:1: no sign in it; make the file anew with tools/fit_words.py")
-    return WordModel(labels, bias, index, np.array(idf, np.float32), np.stack(rows), lists)
+    return WordModel(labels, bias, index, np.array(idf, np.float32), np.stack(rows), lists,
+                     np.stack(listed) if listed else np.zeros((0, len(labels)), np.float32))
 
 
 def _hundredths(numbers: str) -> NDArray[np.float32]:

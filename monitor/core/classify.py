@@ -135,9 +135,11 @@ def subject(text: Text, lexicon: Lexicon, words: WordModel) -> Subject:
 
 def _place(label: str, at: int, words: WordModel, found: Sequence[tuple[str, int]], known: Listed) -> tuple[int, int] | None:
     """First and last word of what a label rests on: a word of its list, else the one that says most for it."""
-    names = ("urgency:sure", "urgency:lack") if label == "urgency:urgent" else (label,)
-    for name in names:
-        if name in known.first:
-            return known.first[name].first, known.first[name].last
+    named = [label] if label in known.first else []
+    if label == "urgency:urgent":       # the sign of danger that weighs most
+        named = sorted((name for name in known.first if name.startswith("urgency:") and words.mark(name, at) > 0),
+                       key=lambda name: -words.mark(name, at))
+    if named:
+        return known.first[named[0]].first, known.first[named[0]].last
     best = words.best(found, at)
     return None if best is None else (best, best)
