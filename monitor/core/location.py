@@ -60,9 +60,7 @@ def features(text: Text, hits: Sequence[Hit], place: Mapping[int, str], nouns: N
     out: list[list[str]] = []
     for i in range(n):
         word, shape, mark, pause = words[i], shapes[i], known[i], pauses[i]
-        signs = ["b", *_own(word), "h=" + shape, "m=" + mark, "g=" + pause, "hm=" + shape + mark, "hs=" + shape + word[-2:], "ms=" + mark + word[-2:]]
-        if kinds[i]:
-            signs += ("k=" + kinds[i], "ks=" + kinds[i] + word[-2:])
+        signs = [*_own(word, shape, mark, kinds[i]), "g=" + pause]
         if i == 0:
             signs.append("first")
         if i > 1:
@@ -84,8 +82,11 @@ def features(text: Text, hits: Sequence[Hit], place: Mapping[int, str], nouns: N
 
 
 @lru_cache(maxsize=20_000)
-def _own(word: str) -> tuple[str, ...]:
-    return "w=" + word, "p5=" + word[:5], "p4=" + word[:4], "s3=" + word[-3:], "s2=" + word[-2:]
+def _own(word: str, shape: str, mark: str, kind: str) -> tuple[str, ...]:
+    """What a word says of itself."""
+    end = word[-2:]
+    return ("b", "w=" + word, "p5=" + word[:5], "p4=" + word[:4], "s3=" + word[-3:], "s2=" + end, "h=" + shape, "m=" + mark,
+            "hm=" + shape + mark, "hs=" + shape + end, "ms=" + mark + end, *(("k=" + kind, "ks=" + kind + end) if kind else ()))
 
 
 @lru_cache(maxsize=20_000)
