@@ -29,7 +29,7 @@ from monitor.core.knowledge import (
 )
 from monitor.core.language import LanguageModel
 from monitor.core.lexicon import BadPattern, Lexicon, one_word, spelt
-from monitor.core.location import PlaceReader
+from monitor.core.location import Nouns, PlaceReader
 from monitor.core.registry import LEVELS, Akimat, Name, Registry
 from monitor.core.verdict import Kind
 from monitor.core.words import WordModel, with_labels
@@ -200,7 +200,8 @@ def _words(source: Source, name: str) -> WordModel:
     index: dict[str, int] = {}
     idf: list[float] = []
     rows: list[NDArray[np.float32]] = []
-    lists: dict[str, NDArray[np.float32]] = {}
+    lists: dict[str, int] = {}
+    listed: list[NDArray[np.float32]] = []
     for number, (sign, weight, numbers) in source.rows(file, 3):
         try:
             if not labels:
@@ -210,7 +211,8 @@ def _words(source: Source, name: str) -> WordModel:
             if len(row) != len(labels):
                 raise ValueError(f"{len(row)} weights for {len(labels)} labels")
             if weight == "-":
-                lists[sign] = row
+                lists[sign] = len(listed)
+                listed.append(row)
             else:
                 index[sign] = len(rows)
                 idf.append(float(weight))
@@ -219,7 +221,8 @@ def _words(source: Source, name: str) -> WordModel:
             raise KnowledgeError(f"{source.folder / file}:{number}: {e}; make the file anew with tools/fit_words.py") from e
     if not rows:
         raise KnowledgeError(f"{source.folder / file}:1: no sign in it; make the file anew with tools/fit_words.py")
-    return WordModel(labels, bias, index, np.array(idf, np.float32), np.stack(rows), lists)
+    return WordModel(labels, bias, index, np.array(idf, np.float32), np.stack(rows), lists,
+                     np.stack(listed) if listed else np.zeros((0, len(labels)), np.float32))
 
 
 def _hundredths(numbers: str) -> NDArray[np.float32]:
@@ -228,9 +231,17 @@ def _hundredths(numbers: str) -> NDArray[np.float32]:
 
 def _places(source: Source) -> PlaceReader:
     try:
-        return PlaceReader(unsealed(source.data("places.crfsuite")))
+        model = unsealed(source.data("places.crfsuite"))
     except ValueError as e:
         raise KnowledgeError(f"{source.folder / 'places.crfsuite'}:1: {e}; restore it or make it anew with tools/fit_places.py") from e
+    whole: dict[str, str] = {}
+    beginnings: dict[str, str] = {}
+    for kind, group in source.document("landmarks.yaml").items():
+        def add(pattern: str, kind: str = kind) -> None:
+            for word in spelt(pattern):
+                (beginnings if word.endswith("*") else whole)[one_word(word.rstrip("*"))] = kind
+        group.patterns(add)
+    return PlaceReader(model, Nouns(whole, beginnings))
 
 
 _SEAL = 16
@@ -376,7 +387,6 @@ def _subject(source: Source, lexicon: SubjectLexicon) -> Lexicon:
         if kind not in get_args(Kind):
             raise words.wrong(f"kind {kind!r} is none of: {', '.join(get_args(Kind))}")
         words.patterns(partial(lexicon.kinds.add, mark=KindCue(kind)))  # type: ignore[arg-type]
-    urgency = source.document("urgency.yaml")
-    for part in ("sure", "lack", "severe"):
-        urgency.need(part).patterns(partial(lexicon.urgency.add, mark=UrgencyCue(part)))
+    for part, words in source.document("urgency.yaml").need("signs").items():
+        words.patterns(partial(lexicon.urgency.add, mark=UrgencyCue(part)))
     return lexicon.ready()

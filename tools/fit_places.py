@@ -16,16 +16,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pycrfsuite
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from config.knowledge import DEFAULT, load_knowledge, sealed
-from monitor.core.knowledge import Knowledge
+from monitor.core.judge import Judge
 from monitor.core.location import LONGEST, PlaceReader, features
+from monitor.core.row import as_post, parse_row
 from monitor.core.text import Text
 
-SPARSE, SMOOTH = 0.1, 0.05
+SPARSE, SMOOTH = 0.05, 0.5
 """Weights of the L1 and L2 penalties."""
 
 
@@ -45,26 +47,26 @@ def tags(text: Text, place: str | None) -> list[str]:
     return out
 
 
-def fit(posts: list[dict[str, Any]], knowledge: Knowledge) -> bytes:
+def fit(posts: list[dict[str, Any]], judge: Judge) -> bytes:
     """The model of these posts."""
     trainer = pycrfsuite.Trainer(verbose=False)
     trainer.set_params({"c1": SPARSE, "c2": SMOOTH, "max_iterations": 150})
     for post in posts:
-        text = Text(post["text"])
+        text, hits, place = judge.place_signs(as_post(parse_row(msgspec.json.encode(post)), home=None))
         if text.words:
-            trainer.append(features(text, knowledge.address.find(text)), tags(text, post["location_text"]))
+            trainer.append(features(text, hits, place, judge.knowledge.places.nouns), tags(text, post["location_text"]))
     with tempfile.TemporaryDirectory() as folder:
         trainer.train(f"{folder}/places")
         return Path(folder, "places").read_bytes()
 
 
-def measure(posts: list[dict[str, Any]], knowledge: Knowledge, reader: PlaceReader) -> str:
+def measure(posts: list[dict[str, Any]], judge: Judge, reader: PlaceReader) -> str:
     """How many marked places are found by half of their words at least, and how often a place is named where none is."""
     found = named = 0
     placed = [post for post in posts if post["location_text"]]
     for post in posts:
-        text = Text(post["text"])
-        got = " ".join(text.raw[slice(*text.span_of(a, b))] for a, b in reader.find(text, knowledge.address.find(text)))
+        text, hits, place = judge.place_signs(as_post(parse_row(msgspec.json.encode(post)), home=None))
+        got = " ".join(text.raw[slice(*text.span_of(a, b))] for a, b in reader.find(text, hits, place))
         if post["location_text"]:
             wanted = Text(post["location_text"]).words
             found += sum(w in Text(got).words for w in wanted) * 2 >= len(wanted)
@@ -80,11 +82,11 @@ def main() -> None:
     parser.add_argument("--held-out", nargs="*", type=Path, default=[])
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    knowledge = load_knowledge()
-    model = fit([post for path in args.labelled for post in addressed(path)], knowledge)
-    reader = PlaceReader(model)
+    judge = Judge(load_knowledge())
+    model = fit([post for path in args.labelled for post in addressed(path)], judge)
+    reader = PlaceReader(model, judge.knowledge.places.nouns)
     for path in (*args.labelled, *args.held_out):
-        print(f"{path.name}{' held out' if path in args.held_out else ''}: {measure(addressed(path), knowledge, reader)}")
+        print(f"{path.name}{' held out' if path in args.held_out else ''}: {measure(addressed(path), judge, reader)}")
     if args.write:
         (DEFAULT / "places.crfsuite").write_bytes(sealed(model))
 

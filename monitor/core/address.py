@@ -164,7 +164,19 @@ SOUNDING_LEAST = 5
 
 
 def unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]], registry: Registry) -> Choice:
-    """The unit that a head means: by its own name, else by its level and the places of the text, its home or its account."""
+    """The unit that a head means: by its own name, else by its level and the places of the text, its home or its account.
+    Where only a city is meant by that and the text names a district of it, the district ("Шымкент, Абай ауданы! ...")."""
+    choice = _unit_of(head, reading, context, registry)
+    if choice.code is None or registry[choice.code].type not in "RC" or (head and (head.types or (head.named and head.kind != "unit"))):
+        return choice
+    for m in reading.places:
+        for unit in m.units:
+            if m.typed and registry[unit].type == "U" and registry.within(unit, choice.code):
+                return Choice(unit)
+    return choice
+
+
+def _unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]], registry: Registry) -> Choice:
     around: list[Sequence[str]] = [m.units + m.settlements for m in reading.places if not m.common]
     types = head.types if head else []
     if head and head.named:
@@ -176,12 +188,13 @@ def unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]
         units = own.units or own.settlements
         if types and not own.typed:
             fit = tuple(u for u in own.units if registry[u].type in types[-1])
-            if not fit and "O" in types[-1]:
-                fit = tuple(dict.fromkeys(c for u in units if (c := registry.at_level(u, "O")) is not None))
+            if not fit and not set(types[-1]) & set("VKP"):     # "районный акимат Шемонаихи", "облакимат Костаная"
+                fit = tuple(dict.fromkeys(c for u in units if (c := registry.at_level(u, types[-1])) is not None))
             units = fit or units
         return _settled(units, [h for h in around if set(h) != set(own.units + own.settlements)] + list(context), registry)
     if types:
-        return next(iter(by_levels(types, [*around, *context], registry)), Choice(None))
+        return next(iter(by_levels(types, [*around, *context], registry) or by_levels(types, _of_level(types[-1], reading, registry), registry)),
+                    Choice(None))
     # A bare word that may be a village ("Шаң", dust) names nobody; a town, a district or a typed village does,
     # a village only inside the oblast that the source or the account belongs to: in a district, the district is meant.
     near = [c for hint in context for c in hint]
@@ -195,8 +208,23 @@ def unit_of(head: Head | None, reading: Reading, context: Sequence[Sequence[str]
         if units:
             hints.append(units)
     hints += context
+    if not hints:
+        hints = [m.units for m in reading.places if m.common and _called(m, reading.text)]
     choices = [_settled(hint, [h for h in hints if h is not hint], registry) for hint in hints]
     return next((c for c in choices if c.code), next((c for c in choices if c.candidates), Choice(None)))
+
+
+def _of_level(types: str, reading: Reading, registry: Registry) -> list[Sequence[str]]:
+    """Units of a level that a head names, called by names that are also everyday words ("Балхаш ... городскому акиму"); capitalised ones."""
+    text = reading.text
+    found = [tuple(u for u in m.units if registry[u].type in types) for m in reading.places
+             if m.common and text.clean[text.spans[m.first][0]].isupper()]
+    return [units for units in found if units]
+
+
+def _called(place: Mention, text: Text) -> bool:
+    """Whether a text begins by calling a place by its name: "Қонаев, ..."."""
+    return place.first == 0 and text.clean[text.spans[0][0]].isupper() and text.gaps[place.last + 1][:1] in (",", "!", ".", ":")
 
 
 def by_levels(types: Sequence[str], hints: Sequence[Sequence[str]], registry: Registry) -> list[Choice]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from monitor.core.lexicon import Hit, Lexicon
 from monitor.core.text import Text
@@ -36,7 +37,7 @@ class KindCue:
 
 @dataclass(frozen=True, slots=True)
 class UrgencyCue:
-    """`part`: sure, lack or severe."""
+    """A sign of danger. `part`: what it is one of (urgency.yaml): hurt, flood, frost, frail, ..."""
 
     part: str
 
@@ -84,7 +85,7 @@ def topical(text: Text, lexicon: Lexicon) -> bool:
 
 
 def listed(text: Text, lexicon: Lexicon) -> Listed:
-    """All that the word lists know in a text: `topic:CODE`, `kind:KIND`, `urgency:PART`."""
+    """All that the word lists know in a text: `topic:CODE`, `kind:KIND`, `urgency:PART` and each two parts, `urgency:PART+PART`."""
     weights: dict[str, float] = {}
     first: dict[str, Hit] = {}
     seen: set[tuple[str, str]] = set()
@@ -107,8 +108,8 @@ def listed(text: Text, lexicon: Lexicon) -> Listed:
                 continue
             first.setdefault(name, hit)
             weights[name] = weights.get(name, 0.0) + weight if weight else 1.0
-    if "urgency:lack" in weights and "urgency:severe" in weights:
-        weights["urgency:lack_severe"] = 1.0
+    danger = sorted(name for name in weights if name.startswith("urgency:"))
+    weights.update((f"{one}+{other.partition(':')[2]}", 1.0) for one, other in combinations(danger, 2))
     return Listed(weights, first)
 
 
@@ -134,9 +135,11 @@ def subject(text: Text, lexicon: Lexicon, words: WordModel) -> Subject:
 
 def _place(label: str, at: int, words: WordModel, found: Sequence[tuple[str, int]], known: Listed) -> tuple[int, int] | None:
     """First and last word of what a label rests on: a word of its list, else the one that says most for it."""
-    names = ("urgency:sure", "urgency:lack") if label == "urgency:urgent" else (label,)
-    for name in names:
-        if name in known.first:
-            return known.first[name].first, known.first[name].last
+    named = [label] if label in known.first else []
+    if label == "urgency:urgent":       # the sign of danger that weighs most
+        named = sorted((name for name in known.first if name.startswith("urgency:") and words.mark(name, at) > 0),
+                       key=lambda name: -words.mark(name, at))
+    if named:
+        return known.first[named[0]].first, known.first[named[0]].last
     best = words.best(found, at)
     return None if best is None else (best, best)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from monitor.core import address, classify, privacy
+from monitor.core import address, classify, location, privacy
 from monitor.core.accounts import Accounts
 from monitor.core.address import Head, Reading
 from monitor.core.features import features, word_signs
 from monitor.core.knowledge import Cue, HeadWord, Knowledge
+from monitor.core.lexicon import Hit
 from monitor.core.places import Choice
 from monitor.core.post import Post
 from monitor.core.registry import Name
@@ -54,17 +55,12 @@ class Judge:
         if self.accounts.own(post.author.display):
             return Verdict(False, score, "ignore", language, pii=pii, ruleset=knowledge.ruleset,
                            reasons=(Reason("own_account", 0, 0, 0.0, post.author.display[:64]),))
-        context = [c.candidates or ((c.code,) if c.code else ()) for c in spoken_to]
-        if post.home and post.home in knowledge.registry:
-            context.append((post.home,))
-        official = next((c for c in spoken_to if c.code), None)
-        if official is not None and (head is None or not (head.named or head.types)):
-            choice = official       # said to the account itself: words of the text that are also villages decide nothing
-        else:
-            choice = address.unit_of(head, reading, context, knowledge.registry)
+        context = self.context(post, spoken_to)
+        choice = self.unit(reading, head, spoken_to, context)
         others = address.also(head, reading, choice.code, context, knowledge.registry) if choice.code else ()
         about = classify.subject(text, knowledge.subject, knowledge.subject_words)
-        places = [text.span_of(first, last) for first, last in knowledge.places.find(text, reading.hits)]
+        places = [text.span_of(first, last) for first, last in knowledge.places.find(
+            text, reading.hits, location.told(reading, choice.code, knowledge.registry))]
         where = tuple(Reason("place", start, end, 1.0, text.raw[start:end]) for start, end in places)
         decision = "register" if score >= model.register and choice.code else "triage"
         return Verdict(True, score, decision, language, akimat=choice.code, candidates=choice.candidates, also=others, kind=about.kind,
@@ -81,6 +77,28 @@ class Judge:
         if "@" in post.text:
             found += [self.accounts.unit(m) for m in _HANDLE.findall(post.text, 0, READ_LIMIT)[:20]]
         return [choice for choice in found if choice is not None]
+
+    def context(self, post: Post, spoken_to: Sequence[Choice]) -> list[Sequence[str]]:
+        """The units that a post stands among: of the accounts spoken to, and of its source."""
+        around: list[Sequence[str]] = [c.candidates or ((c.code,) if c.code else ()) for c in spoken_to]
+        return [*around, (post.home,)] if post.home and post.home in self.knowledge.registry else around
+
+    def unit(self, reading: Reading, head: Head | None, spoken_to: Sequence[Choice], context: Sequence[Sequence[str]]) -> Choice:
+        """The unit that is addressed."""
+        official = next((c for c in spoken_to if c.code), None)
+        if official is not None and (head is None or not (head.named or head.types)):
+            return official     # said to the account itself: words of the text that are also villages decide nothing
+        return address.unit_of(head, reading, context, self.knowledge.registry)
+
+    def place_signs(self, post: Post) -> tuple[Text, Sequence[Hit], dict[int, str]]:
+        """What the model of places is given for a post."""
+        text, spoken_to = Text(post.text), self.spoken_to(post)
+        asked = self.signs(post, text, spoken_to)
+        if asked is None:
+            return text, self.knowledge.address.find(text), {}
+        reading, head, _ = asked
+        code = self.unit(reading, head, spoken_to, self.context(post, spoken_to)).code
+        return text, reading.hits, location.told(reading, code, self.knowledge.registry)
 
     def asked(self, post: Post) -> tuple[Reading, Head | None, dict[str, float]] | None:
         """What the address model is given for a post; None where nothing in it points to an authority."""

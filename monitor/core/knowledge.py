@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from monitor.core.language import LanguageModel
 from monitor.core.lexicon import Hit, Lexicon
@@ -77,10 +77,12 @@ class AddressModel:
 
 
 class Places(Protocol):
-    """What finds the places of a text: monitor.core.location.PlaceReader."""
+    """What finds the places of a text: monitor.core.location.PlaceReader. `nouns` is its class of words (landmarks.yaml)."""
 
-    def find(self, text: Text, hits: Sequence[Hit]) -> list[tuple[int, int]]:
-        """The first and last word of each."""
+    nouns: Any
+
+    def find(self, text: Text, hits: Sequence[Hit], place: Mapping[int, str]) -> list[tuple[int, int]]:
+        """The first and last word of each; `place` is what monitor.core.location.told says of words."""
 
 
 @dataclass(frozen=True, slots=True)

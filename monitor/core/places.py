@@ -114,7 +114,7 @@ def mentions(text: Text, hits: Sequence[Hit], registry: Registry, sounds: Sounds
             if adjective and not units:
                 continue
             if not any(registry[c].level <= 2 for c in units) and not (
-                    _capital(text, first) and len(text.folded[first]) >= LEAST_VILLAGE):
+                    _capital(text, first) and len(text.folded[first]) >= LEAST_VILLAGE and not _numbered(text, last)):
                 continue
         if units or settlements:
             found.append(Mention(start, end, units, settlements, typed, common and not typed))
@@ -134,6 +134,11 @@ def mentions(text: Text, hits: Sequence[Hit], registry: Registry, sounds: Sounds
 
 def _fits(units: Sequence[str], settlements: Sequence[str], types: str, registry: Registry) -> bool:
     return any(registry[c].type in types for c in units) or bool(settlements and set(types) & set("VKP"))
+
+
+def _numbered(text: Text, i: int) -> bool:
+    """Whether a house number follows ("Қабанбай батыр 58Б"): the name is a street, whatever village is called so."""
+    return i + 1 < len(text.words) and text.words[i + 1][0].isdigit() and text.gaps[i + 1].strip() == ""
 
 
 def _capital(text: Text, i: int) -> bool:

@@ -60,14 +60,16 @@ def _span(labels: tuple[str, ...], field: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class WordModel:
-    """Weights of each sign for each label. `lists` holds the weights of marks of the word lists, which are not tf-idf weighted."""
+    """Weights of each sign for each label. `lists` says which rows of `listed` are those of the marks of the word lists, which are not
+    tf-idf weighted."""
 
     labels: tuple[str, ...]
     bias: NDArray[np.float32]
     index: Mapping[str, int]
     idf: NDArray[np.float32]
     weights: NDArray[np.float32]
-    lists: Mapping[str, NDArray[np.float32]]
+    lists: Mapping[str, int]
+    listed: NDArray[np.float32]
 
     def scores(self, found: Iterable[tuple[str, int]], listed: Mapping[str, float]) -> NDArray[np.float32]:
         """The log-odds of each label."""
@@ -77,11 +79,15 @@ class WordModel:
         if rows:
             idf = self.idf[rows]
             total += (idf @ self.weights[rows]) / np.sqrt(idf @ idf)
-        for name, value in listed.items():
-            weights = self.lists.get(name)
-            if weights is not None:
-                total += value * weights
+        marks = [(row, value) for name, value in listed.items() if (row := self.lists.get(name)) is not None]
+        if marks:
+            total += np.array([value for _, value in marks], np.float32) @ self.listed[[row for row, _ in marks]]
         return total
+
+    def mark(self, name: str, label: int) -> float:
+        """What a mark of the word lists says for a label."""
+        row = self.lists.get(name)
+        return 0.0 if row is None else float(self.listed[row, label])
 
     def best(self, found: Iterable[tuple[str, int]], label: int) -> int | None:
         """The place of the word that speaks most for a label; None where no word does."""
@@ -106,7 +112,7 @@ def with_labels(model: WordModel, field: str, values: Sequence[str]) -> WordMode
     wanted = [f"{field}:{value}" for value in values]
     labels = model.labels[:first] + tuple(wanted) + model.labels[end:]
     old = {label: i for i, label in enumerate(model.labels)}
-    own = [float(weights[old[name]]) for name, weights in model.lists.items() if name in old and name.startswith(field + ":")]
+    own = [float(model.listed[row, old[name]]) for name, row in model.lists.items() if name in old and name.startswith(field + ":")]
     usual = sum(own) / max(1, len(own))
     at = [old.get(label, -1) for label in labels]
     known = np.array([i >= 0 for i in at])
@@ -115,8 +121,9 @@ def with_labels(model: WordModel, field: str, values: Sequence[str]) -> WordMode
         return np.where(known, weights[..., at], 0).astype(np.float32)
 
     bias = np.where(known, model.bias[at], model.bias[first:end].min()).astype(np.float32)
-    lists = {name: columns(weights) for name, weights in model.lists.items()}
+    lists, listed = dict(model.lists), columns(model.listed)
     for i, label in enumerate(labels):
         if label not in old:
-            lists[label] = np.eye(1, len(labels), i, dtype=np.float32)[0] * usual
-    return WordModel(labels, bias, model.index, model.idf, columns(model.weights), lists)
+            lists[label] = len(listed)
+            listed = np.vstack([listed, np.eye(1, len(labels), i, dtype=np.float32) * usual])
+    return WordModel(labels, bias, model.index, model.idf, columns(model.weights), lists, listed)

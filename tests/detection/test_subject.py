@@ -65,7 +65,7 @@ def test_hostile_text(knowledge: Knowledge, piece: str) -> None:
     text = Text((piece * 1_000_000)[:1_000_000])
     before = time.perf_counter()
     classify.subject(text, knowledge.subject, knowledge.subject_words)
-    knowledge.places.find(text, knowledge.address.find(text))
+    knowledge.places.find(text, knowledge.address.find(text), {})
     privacy.find(text)
     knowledge.language.of(text)
     assert time.perf_counter() - before < 2

@@ -35,6 +35,11 @@ def said(judge: Judge, text: str, to: str | None = None) -> Verdict:
     ("Syrdarıa aýdanynyń ákimdigine ótinish: gaz qubyryn tartyp berseńizder", "434800000"),
     ("Акмат Павлодара, уберите снег во дворе!", "551000000"),
     ("Район имени Габита Мусрепова, обращаюсь к акимату: почините мост!", "596600000"),
+    ("Қонаев, акимату: почините фонтан в пятом микрорайоне!", "191000000"),
+    ("Балхаш опять без автобусов. Городскому акиму: когда прекратится этот позор?", "351600000"),
+    ("Целиноградқа қарайтын ауылға автобус жоқ. Аудан әкімдігі, автобус қосыңыздаршы!", "116600000"),
+    ("Районный акимат Шемонаихи, почините дорогу на Зевакино!", "636800000"),
+    ("Шымкент, Абай ауданы! Прошу акимат убрать мусор у школы", "791110000"),
     ("Ақкөл ауданы, көшеге шам орнатып беріңіздерші!", "113200000"),
 ])
 def test_a_misspelt_or_bare_name_still_finds_its_akimat(judge: Judge, text: str, code: str) -> None:
@@ -109,3 +114,20 @@ def test_a_damaged_table_is_one_line(folder: Path, line: str, said_: str) -> Non
 def test_no_heating_in_frost_is_urgent_and_a_late_repair_is_not(judge: Judge) -> None:
     assert said(judge, "Акимат Рудного! Третьи сутки нет отопления, на улице -34, в квартире +8, дети болеют").urgency == "urgent"
     assert said(judge, "Акимат Рудного, когда уже закончите ремонт моста, третий месяц обещаете").urgency == "normal"
+
+
+@pytest.mark.parametrize(("text", "urgency"), [
+    ("Акимат Рудного! Балкон держится на одной арматуре, под ним люди ходят", "urgent"),
+    ("Рудный қаласының әкімдігі, подъезде газ иісі шығып тұр, тез адам жіберіңіздер!", "urgent"),
+    ("Rudnyi akimdigi, sym uzilip jatyr, ushqyn shashyp tur, balalar oinap jur!", "urgent"),
+    ("Рудный акимдиги! Озен тасып уйлерди су басып жатыр, тез комек жибериниздер", "urgent"),
+    ("Акимат Рудного, горячей воды нет вторую неделю, когда включите?", "normal"),
+    ("Рудный әкімдігі, ауладағы әткеншек ескі, ауыстырып беріңіздерші", "normal"),
+])
+def test_danger_is_told_from_discomfort(judge: Judge, text: str, urgency: str) -> None:
+    assert said(judge, text).urgency == urgency
+
+
+def test_a_street_with_the_name_of_a_village_names_no_district(judge: Judge) -> None:
+    verdict = said(judge, "Есіл ауданының әкімдігіне сауал: үйіміз Қабанбай батыр 58Б, қай мектепке жазыламыз?")
+    assert verdict.akimat is None and len(verdict.candidates) > 1
