@@ -502,7 +502,7 @@ def test_any_order_of_verbs_keeps_the_row_equal_to_its_entries(db, service, staf
     rng = random.Random(seed)
     people = [who["aigul"], who["bolat"], who["head"], who["press"], who["semey"], CITIZEN]
     done: dict[str, int] = {}
-    for minute in range(110):
+    for minute in range(80):
         now = NOW + timedelta(hours=5 * minute)
         n, m, actor = rng.choice(numbers), rng.choice(numbers), rng.choice(people)
         with db.reading() as c:
@@ -519,7 +519,8 @@ def test_any_order_of_verbs_keeps_the_row_equal_to_its_entries(db, service, staf
                 raise
             done[name] = done.get(name, 0) + 1
         with db.reading() as c:
-            assert verify(c).broken == (), name
+            if minute % 4 == 3:
+                assert verify(c).broken == (), name
             for number in numbers:
                 row, state = ticket_by_number(c, number), state_of(c, number)
                 assert (row.status, row.due_final, row.merged_into) == (state.status, state.due_final, state.merged_into)
