@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
@@ -26,6 +26,9 @@ from ticketing.letters import tell
 from ticketing.register import Secret, commitment
 from ticketing.store import ticket_by_number
 from ticketing.tables import account, answer, delivery, entry, obligation, question, sealed, ticket, ticket_post
+
+AGAIN = timedelta(minutes=10)
+"""Within it the same interim answer is a double press; later it is said once more."""
 
 UNDERWAY = ("draft", "approved")
 PENDING = ("queued", "sending", "by_hand")
@@ -183,7 +186,7 @@ class Answering(Acting):
         text = said(text, N_("Write what the citizen is to know."))
         language = language or _default_language(row.language)
         known = c.execute(select(answer.c.id).where(answer.c.ticket == row.number, answer.c.kind == "interim",
-                                                    answer.c.text == text)).scalar()
+                                                    answer.c.text == text, answer.c.made_at > now - AGAIN)).scalar()
         if known is not None:
             return int(known)
         id_ = int(c.execute(insert(answer).values(

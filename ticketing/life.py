@@ -138,9 +138,9 @@ class Life(Acting):
         for one in rows:
             state = states[one.number]
             current = state.own["due_final"]
-            if current >= at:
-                continue
-            last, rule = redated.limit(one.received_at, current, one.kind, own)
+            if current >= at or (one is not row and "due_final" not in states[row.number].members[one.number]):
+                continue    # it is not late by then, or has no date of its own any more since the card was taken up again
+            last, rule = redated.limit(redated.began(one.due_final_derivation, one.received_at), current, one.kind, own)
             if rule == "extension_inquiry" and state.extensions:
                 raise Refused(N_("%(number)s is a request: its term can be extended once only, and it was."), number=one.number)
             if _local(at).date() > last:
@@ -159,7 +159,10 @@ class Life(Acting):
         moves[-1] = replace(moves[-1], columns={**moves[-1].columns, **(
             {"due_final_derivation": whole} if moves[-1].row is row else {})})
         places = self._enter(c, now, actor, *moves)
-        for one, place in zip(later, [p for p, m in zip(places, moves, strict=True) if "until" in m.details], strict=True):
+        told = list(zip(later, [p for p, m in zip(places, moves, strict=True) if "until" in m.details], strict=True))
+        if told[0][0] is row:
+            told += [(one, told[0][1]) for one in rows[1:] if "due_final" not in state.members[one.number]]
+        for one, place in told:
             self._owe(c, one, "tell_extended", place, now)
             queue(c, threads(c, [one.number]), place.replace("entry", "extended"), lambda t: {"text": notice(
                 "extended", t.language, lambda code: {"number": t.number, "date": day(at, code), "reason": reason})}, now)
@@ -189,9 +192,10 @@ class Life(Acting):
             return False
         self._allowed("redirect_outside", row)
         self._alone(c, row)
-        known = self.desk.procedure.bodies.get(body)
-        move = Move(row, "redirect_outside", {"body": known.code}) if known is not None else Move(
-            row, "redirect_outside", {}, (Secret("body", body),))
+        known, own = self.desk.procedure.bodies.get(body), self._rules(row)
+        by = redated.counted(row.received_at, own.redirect, own).at     # passed on later than the law allows is seen as such
+        move = Move(row, "redirect_outside", {"by": by.isoformat(), **({"body": known.code} if known is not None else {})},
+                    () if known is not None else (Secret("body", body),))
         (place,) = self._enter(c, now, actor, replace(move, columns={"proposal": None}))
         self._tell_redirected(c, row, threads(c, [row.number]), place, now,
                               lambda code: known.in_(code) if known is not None else body)

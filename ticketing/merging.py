@@ -18,6 +18,7 @@ from ticketing import redated
 from ticketing import ticket as rules
 from ticketing.acting import Acting, Actor, Move, Refused, parted, state_of
 from ticketing.citizens import family
+from ticketing.letters import tell
 from ticketing.store import ticket_by_number
 from ticketing.tables import answer, merge_proposal, ticket, ticket_post
 
@@ -109,6 +110,7 @@ class Merging(Acting):
             (merge_proposal.c.ticket == row.number) & (merge_proposal.c.into == head.number),
             (merge_proposal.c.into == row.number) & (merge_proposal.c.ticket == head.number)))
             .values(state="dismissed", decided_by=actor.id, decided_at=now))
+        tell(c, row.number, "parted", row.office, row.responsible, now)
         return True
 
     def _together(self, c: Connection, number: str, others: Sequence[str], actor: Actor) -> tuple[Row[Any], list[Row[Any]]]:

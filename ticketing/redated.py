@@ -20,14 +20,19 @@ from ticketing.desk import OfficeRules
 INQUIRY = "inquiry"
 
 
-def limit(received_at: datetime, current: datetime, kind: str, own: OfficeRules) -> tuple[date, str]:
+def began(steps: Sequence[Step], received_at: datetime) -> datetime:
+    """The moment that a term runs from: the receipt, or when the card was taken up again."""
+    return next((datetime.fromisoformat(step["at"]) for step in steps if step.get("step") == "received"), received_at)
+
+
+def limit(began_at: datetime, current: datetime, kind: str, own: OfficeRules) -> tuple[date, str]:
     """The last day to which the term of a message may be extended, and the rule that says so.
 
-    A request for information once by so many days; everything else to so many months in all from the receipt.
+    A request for information once by so many days; everything else to so many months in all from its beginning.
     """
     if kind == INQUIRY:
         return current.astimezone(ALMATY).date() + timedelta(days=own.extension_inquiry.count), "extension_inquiry"
-    start = received_at.astimezone(ALMATY).date()
+    start = began_at.astimezone(ALMATY).date()
     month = start.month - 1 + own.extension_months
     year, month = start.year + month // 12, month % 12 + 1
     return date(year, month, min(start.day, monthrange(year, month)[1])), "extension_months"
@@ -73,9 +78,9 @@ def with_members(steps: Sequence[Step], own: datetime | None, members: Mapping[s
     return [*kept, {"step": "merged", "number": number, "at": local}, {"step": "due", "at": local}]
 
 
-def counted(now: datetime, term: Term, own: OfficeRules) -> Due:
-    """A date counted from now, by the office's own rules; past the published calendar it is marked provisional."""
-    return due(now, term, own.calendar, own.count_from, full=False, provisional=True)
+def counted(since: datetime, term: Term, own: OfficeRules) -> Due:
+    """A date counted from a moment, by the office's own rules; past the published calendar it is marked provisional."""
+    return due(since, term, own.calendar, own.count_from, full=False, provisional=True)
 
 
 def iso(dates: Mapping[str, datetime]) -> dict[str, Any]:

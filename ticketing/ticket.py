@@ -213,21 +213,31 @@ def _dates(details: Mapping[str, Any]) -> dict[str, datetime]:
 
 
 def _reopened(state: State, details: Mapping[str, Any]) -> State:
-    return replace(state, own=_dates(details), reopenings=state.reopenings + 1, ground=None, merged_into=None, held=None)
+    # a new term for all that it answers for: the dates that its members brought were kept or missed with the last answer
+    return replace(state, own=_dates(details), members={n: {} for n in state.members}, reopenings=state.reopenings + 1, ground=None, merged_into=None, held=None)
 
 
 def _absorbed(state: State, details: Mapping[str, Any]) -> State:
+    if details["member"] in state.members:
+        raise ValueError(f"{details['member']} is merged into it already")
     return replace(state, members={**state.members, details["member"]: _dates(details)})
 
 
+def _member(state: State, details: Mapping[str, Any]) -> Mapping[str, datetime]:
+    if details["member"] not in state.members:
+        raise ValueError(f"{details['member']} is not merged into it")
+    return state.members[details["member"]]
+
+
 def _released(state: State, details: Mapping[str, Any]) -> State:
+    _member(state, details)
     return replace(state, members={n: dates for n, dates in state.members.items() if n != details["member"]})
 
 
 def _extended(state: State, details: Mapping[str, Any]) -> State:
     if "member" in details:     # the card that answers for all is told that one of its members has longer
-        kept = state.members.get(details["member"], {})
-        return replace(state, members={**state.members, details["member"]: {**kept, **_dates(details)}})
+        longer = {**_member(state, details), **_dates(details)}
+        return replace(state, members={**state.members, details["member"]: longer})
     return replace(state, own={**state.own, **_dates(details)}, extensions=state.extensions + 1)
 
 

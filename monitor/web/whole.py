@@ -13,12 +13,11 @@ from ticketing import appeal
 from ticketing import ticket as rules
 from ticketing.answering import answers_of, obligations_of, proposals_of, questions_of
 from ticketing.citizens import Told, family, told
-from ticketing.deadlines import due
 from ticketing.feed import names
 from ticketing.merging import alike, authors, first_text
-from ticketing.redated import limit
+from ticketing.redated import began, counted, limit
 from ticketing.service import Service
-from ticketing.tables import account, delivery, entry, merge_proposal, sealed, ticket
+from ticketing.tables import account, answer, delivery, entry, merge_proposal, sealed, ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,8 @@ class Whole:
 
     answers: Sequence[Row[Any]]
     told: Sequence[Told]
+    wordings: Mapping[int, str | None]
+    """The texts of the answers that were told, also of another card's that answered for this one."""
     staff: Sequence[Row[Any]]
     """Messages to staff about it that did not arrive."""
     questions: Sequence[Row[Any]]
@@ -57,7 +58,7 @@ class Whole:
     def text_of(self, sent: Row[Any]) -> str:
         """What a delivery says: a person who posts it by hand copies it from here."""
         body = sent.body or {}
-        return str(body.get("text") or next((a.text for a in self.answers if a.id == body.get("answer")), None) or "")
+        return str(body.get("text") or self.wordings.get(body.get("answer", 0)) or "")
 
 
 def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], now: datetime) -> Whole:
@@ -75,9 +76,12 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
     personal: set[str] = set()
     for p in posts:
         personal |= {str(span[0]) for span in p.detail.get("pii", ())}
-    last, _rule = limit(row.received_at, row.due_final, row.kind, own)
+    last, _rule = limit(began(row.due_final_derivation, row.received_at), row.due_final, row.kind, own)
+    sent = told(c, numbers)
+    ids = {t.delivery.body["answer"] for t in sent if t.delivery.body and "answer" in t.delivery.body}
+    wordings = dict(c.execute(select(answer.c.id, answer.c.text).where(answer.c.id.in_(ids))).tuples().all())
     return Whole(
-        answers=answers, told=told(c, numbers), staff=c.execute(select(delivery).where(
+        answers=answers, told=sent, wordings=wordings, staff=c.execute(select(delivery).where(
             delivery.c.about == row.number, delivery.c.state == "dead", delivery.c.channel == "telegram")).all(),
         questions=questions, owed=obligations_of(c, row.number), proposals=_with_text(c, row.number, proposals_of(
             c, row.number, merge_proposal)),
@@ -86,7 +90,7 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
         names=names(c, [id_ for id_ in people if id_ is not None]), words=_words(c, row.number),
         parts=appeal.parts(personal, True, bool(posts)),
         owes_number=appeal.owes_number(row.series, row.kind, row.external_number, row.no_external),
-        redirect_by=due(row.received_at, own.redirect, own.calendar, own.count_from, full=False, provisional=True).at,
+        redirect_by=counted(row.received_at, own.redirect, own).at,
         longest=datetime(last.year, last.month, last.day, tzinfo=row.due_final.tzinfo),
         seen=c.execute(select(entry.c.seq).where(entry.c.ticket == row.number, entry.c.office == row.office)
                        .order_by(entry.c.seq.desc()).limit(1)).scalar_one(),

@@ -41,7 +41,7 @@ _HEADINGS = {"new_ticket": N_("New card"), "readdressed": N_("The card has moved
 
 _NEWS = {"question": N_("A colleague asks about this card"), "replied": N_("Your question was answered"),
          "to_approve": N_("An answer waits for your approval"), "returned": N_("Your answer came back to be mended"),
-         "approved": N_("Your answer was approved: it can be published"), "reopened": N_("The card was taken up again"),
+         "approved": N_("Your answer was approved: it can be published"), "reopened": N_("The card was taken up again"), "parted": N_("The card was parted from another and waits again"),
          "answer_failed": N_("Your answer reached nobody: see why")}
 """Said whatever the state of the card."""
 
