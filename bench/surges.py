@@ -113,7 +113,7 @@ def reference_rule(rows: Iterable[Row], window: float) -> list[Alert]:
     out = []
     for row in rows:
         at, text = seconds(row["created_at"]), row["text"]
-        stems = " ".join(sorted(normalise(text).stems))
+        stems = " ".join(sorted(normalise(text).words))
         keys = [("tag", t, 10) for t in set(re.findall(r"#(\w+)", text.lower()))]
         if len(stems) > 12:
             keys.append(("text", stems, 5))

@@ -14,15 +14,17 @@ class Rules:
     min_authors: int
     min_shown: int
     min_bits: float
-    join: float
-    same: float
-    join_stems: int
+    look_bits: float
+    join_bits: float
+    join_share: float
+    join_words: int
     windows: tuple[int, ...]
     copy_window: int
     match_window: int
     silence: int
     late: int
     companion_window: int
+    marker_window: int
     family_p: float
     min_families: int
     volume_p: float
@@ -33,10 +35,14 @@ class Rules:
     weights: Mapping[str, float] = field(default_factory=dict)
     caps: Mapping[str, float] = field(default_factory=dict)
     against: Mapping[str, float] = field(default_factory=dict)
+    calibration: Mapping[str, float] = field(default_factory=dict)
     subject_from: float = 0.05
     subject_full: float = 0.30
     copies_from: float = 0.05
     copies_full: float = 0.20
     stop_words: frozenset[str] = frozenset()
     open_calls: tuple[str, ...] = ()
+    requests: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+    days_off: frozenset[str] = frozenset()
     ruleset: str = ""
