@@ -18,6 +18,8 @@ KEPT_POSTS = 400
 KEPT_SLOTS = 2000
 REMEMBERED = 20_000
 """Texts over which it is learnt how usual copies and resemblance are; halved beyond."""
+SAME_LENGTH = 4.0
+"""Bits that the same number of words in the same places counts for."""
 STEPS = 64
 """Resemblance is counted by whole bits up to this."""
 PRIOR_POSTS = 300.0
@@ -57,6 +59,7 @@ class Group:
     keys: list[int] = field(default_factory=list)
     chance: float = 0.0
     altered: int = 0
+    stayed: int = 0
     known_before: int = 0
     fresh: int = 0
     repeaters: int = 0
@@ -67,6 +70,18 @@ class Group:
     companions: dict[int, int] = field(default_factory=dict)
 
     @property
+    def length(self) -> int:
+        """Words of its first text."""
+        return len(self.words)
+
+    def core(self) -> list[int]:
+        """The words that its texts have in common; those of its only text."""
+        if self.texts < 3:
+            return list(self.words)
+        least = max(2, self.texts // 4)
+        return [slot & 0xFFFFFFFF for slot, n in self.slots.items() if n >= least]
+
+    @property
     def opened(self) -> int | str:
         """The first post of the present wave: what the surge is named after."""
         return self.members[0].post
@@ -74,13 +89,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a post belongs: its group (None for a text of its own), the bits it shares, and whether the words are the same.
+    """Where a post belongs: its group (None for a text of its own), the bits it shares, whether the words are the same, and,
+    where they are not, whether the others stand where they stood in a text as long.
     """
 
     group: Group | None
     bits: float
     same: bool
     number: int
+    stayed: bool = False
 
 
 @dataclass(slots=True)
@@ -143,7 +160,7 @@ class Copies:
             if text is not None:
                 return Found(self._open(text), STEPS, True, number)
         bits = self.weights(words, vocabulary)
-        near, shared, frame = self._nearest(words, bits, at, rules)
+        near, shared, frame, stayed = self._nearest(words, bits, at, rules)
         number = self.shelf.add(key, words, at, author, network, details, post, now)
         self.skeletons.add(number, words)
         vocabulary.add(set(words), at)
@@ -154,7 +171,7 @@ class Copies:
         if near is None:
             return Found(None, shared, False, number)
         self._take(near, number, words, frame)
-        return Found(near, shared, False, number)
+        return Found(near, shared, False, number, stayed)
 
     def find(self, words: tuple[int, ...]) -> Group | None:
         """The group that has exactly these words, if any."""
@@ -206,13 +223,13 @@ class Copies:
                 slots[slot] = 1
 
     def _nearest(self, words: tuple[int, ...], bits: list[float], at: float, rules: Rules,
-                 ) -> tuple[Group | None, float, int]:
+                 ) -> tuple[Group | None, float, int, bool]:
         """The group that a new text continues, the bits shared with it (or with the likest text), its shift in the frame."""
         total = sum(bits)
         most = 0.0
-        best: tuple[float, int, int] | None = None
+        best: tuple[float, int, int, bool] | None = None
         seen: set[tuple[int, int]] = set()
-        for votes, number, shift in self.skeletons.alike(words, bits, self.shelf.next, rules.look_bits, 8):
+        for votes, number, shift in self.skeletons.alike(words, bits, self.shelf.next, rules.look_bits, 10):
             place = self.placed.get(number)
             if place is not None:
                 group = self.groups.get(place >> 8)
@@ -223,29 +240,32 @@ class Copies:
                     continue
                 seen.add((group.number, frame))
                 shared, count = self._of_core(group, words, bits, frame)
+                stayed = frame == 0 and group.length == len(words)
             else:
                 when = self.shelf.when(number)
                 if when is None or at - when > rules.match_window + rules.late:
                     continue
                 frame = -shift
-                shared, count = self._of_text(number, words, bits, shift)
+                shared, count, stayed = self._of_text(number, words, bits, shift)
+            if stayed and count:
+                shared += SAME_LENGTH
             most = max(most, shared)
-            if count >= 2 and shared >= rules.join_bits and shared >= rules.join_share * total \
+            if count and shared >= rules.join_bits and shared >= rules.join_share * total \
                     and (count >= rules.join_words or shared >= rules.join_bits + 4) and (best is None or shared > best[0]):
-                best = (shared, number, frame)
+                best = (shared, number, frame, stayed)
         if best is None:
-            return None, most, 0
-        _, number, frame = best
+            return None, most, 0, False
+        shared, number, frame, stayed = best
         group = self._group_of(number)
         if group is None:
             text = self.shelf.text(number)
             if text is None:
-                return None, most, 0
+                return None, most, 0, False
             group = self._open(text)
-        return group, best[0], frame
+        return group, shared, frame, stayed
 
     def _of_text(self, number: int, words: Sequence[int], bits: Sequence[float], shift: int,
-                 ) -> tuple[float, int]:
+                 ) -> tuple[float, int, bool]:
         other = self.shelf.words(number)
         if other is None:
             return 0.0, 0
@@ -255,7 +275,7 @@ class Copies:
             if 0 <= there < end and other[there] == word:
                 shared += bits[place]
                 count += not word & 1
-        return shared, count
+        return shared, count, shift == 0 and end == min(READ, len(words))
 
     @staticmethod
     def _of_core(group: Group, words: Sequence[int], bits: Sequence[float], frame: int,

@@ -24,6 +24,10 @@ FLOOR = 1e-12
 """Smallest p that is told: below it the null is wrong in ways that no table of figures shows."""
 
 
+VARIANT_STAYS = 0.35
+"""Share of natural variants of a text (a headline reworded) that keep its length and the places of its words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """`value` was seen, `expected` under the null, `p` the chance of so much under it. `family` says with
@@ -191,6 +195,10 @@ def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, voc
     altered = group.altered * 2 > len(group.authors)
     usual = 1.0 + posts * 10.0 ** -(group.chance / max(1, len(group.authors) - 1))
     signals.append(Signal("template" if altered else "copies", "wording", float(k), round(min(usual, k), 2), p))
+    if group.altered >= 3:
+        expected = VARIANT_STAYS * group.altered
+        signals.append(Signal("padding", "padding", float(group.stayed), round(expected, 2),
+                              binomial_tail(group.stayed, group.altered, VARIANT_STAYS)))
     if (s := synchrony(times, rules.windows, pace)) is not None:
         signals.append(s)
     if (s := together_before(group.companions, len(group.authors), group.number, companions)) is not None:
@@ -212,7 +220,7 @@ def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual:
     """What speaks against: the stream is full of the same subject in other words, details of one's own, an
     old notice."""
     counters: list[Counter] = []
-    about = subject(group.words, vocabulary)
+    about = subject(group.core(), vocabulary)
     strength = (about - rules.subject_from) / (rules.subject_full - rules.subject_from)
     if strength > 0.0:
         counters.append(Counter("subject", round(about, 3), min(1.0, strength)))

@@ -39,6 +39,8 @@ VERDICTS: dict[str, str] = {
 SIGNALS: dict[str, str] = {
     "copies": N_("%(value)d authors published nearly the same text as posts of their own."),
     "template": N_("%(value)d authors published one text with words exchanged; chance gives %(expected)s."),
+    "padding": N_("%(value)d texts have words exchanged in place; of natural variants it would be %(expected)s."),
+    "phrase": N_("%(value)d authors wrote the same few words or none; %(expected)s would be usual."),
     "copied_share": N_("%(value)d of the authors repeat each other's texts; %(expected)s would be usual."),
     "synchrony": N_("%(value)d authors wrote at nearly the same time; by chance it would be %(expected)s."),
     "burst": N_("%(value)d authors wrote within one minute; an even hour would give %(expected)s."),

@@ -276,7 +276,7 @@ class Observer:
             group.companions.clear()
             group.chance = 0.0
             group.known_before = group.fresh = group.repeaters = group.voices = group.unknown = group.reposts = 0
-            group.young = group.aged = group.altered = group.posts = group.asking = 0
+            group.young = group.aged = group.altered = group.stayed = group.posts = group.asking = 0
         group.posts += 1
         group.asking += seen.asking
         group.newest = max(group.newest, at)
@@ -296,6 +296,7 @@ class Observer:
         if k > 1:
             group.chance -= log10(memory.copies.resemblance.chance(place.bits))
             group.altered += not place.same
+            group.stayed += place.stayed
         if k <= LEARNT:
             memory.copies.resemblance.add(place.bits)
         if seen.young is not None:

@@ -20,6 +20,8 @@ ROOM = 32
 """Newest texts remembered per word; with CELLS it bounds the memory (17 MB) and the work of a post."""
 HALF = 64
 """Places are kept as 0 to 63, distances between texts as 0 to 127 around this."""
+STAYED = 3.0
+"""Bits that the same places count for: of eight shifts that occur, one."""
 MASK = (1 << 26) - 1
 
 
@@ -61,5 +63,7 @@ class Skeletons:
                     break
                 key = ((entry >> 6) << 7) + place - (entry & 63) + HALF
                 votes[key] = get(key, 0.0) + weight
-        best = sorted(((weight, key) for key, weight in votes.items() if weight >= least), reverse=True)[:most]
+        # Exchanging words moves nothing: a text in its old places comes first.
+        best = sorted(((weight + STAYED * (key & 127 == HALF), key) for key, weight in votes.items() if weight >= least),
+                      reverse=True)[:most]
         return [(weight, newest - ((newest - (key >> 7)) & MASK), (key & 127) - HALF) for weight, key in best]
