@@ -1,4 +1,4 @@
-"""One campaign, one surge: a text, its tag, its link and its phone by the same authors are parts of one case.
+"""One campaign, one surge: a text, its tag, its link and its phone in the same posts are parts of one case.
 
 A case keeps the identity that a person decides on while its parts grow.
 """
@@ -6,7 +6,7 @@ A case keeps the identity that a person decides on while its parts grow.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -14,13 +14,13 @@ from monitor.surge.evidence import Counter, Signal
 from monitor.surge.judge import Name
 
 SHARED = 0.5
-"""Share of the smaller part's authors that two parts must have in common to be one case."""
+"""Share of the smaller part's posts that two parts must have in common to be one case."""
 ALIKE = 0.25
 """Share of the larger part's: a text by five inside a tag of sixty is another matter."""
 GROWN = 1.5
 """A case is told again when it has grown by this factor."""
 KEPT_CASES = 3
-"""Cases remembered per author."""
+"""Cases remembered per post."""
 
 
 @dataclass(slots=True)
@@ -50,10 +50,10 @@ class Case:
     families: frozenset[str] = frozenset()
 
     def beside(self, name: str, part: Part, window: float) -> list[Part]:
-        """Other parts of the case by the same authors at the same time: their evidence counts with this one's."""
+        """Other parts of the case in the same posts: their evidence counts with this one's."""
         return [other for key, other in self.parts.items()
                 if key != name and other.newest >= part.newest - window
-                and 2 * len(other.authors & part.authors) >= len(other.authors | part.authors)]
+                and 2 * len(other.posts.keys() & part.posts.keys()) >= len(other.posts.keys() | part.posts.keys())]
 
     def tells(self, verdict: str, authors: int, families: frozenset[str]) -> bool:
         """Whether this is news; remembers it as told."""
@@ -71,11 +71,11 @@ def surge_id(name: str) -> str:
 
 @dataclass(slots=True)
 class Cases:
-    """The cases of the last days, by the names of their parts and by their authors."""
+    """The cases of the last days, by the names of their parts and by their posts."""
 
     by_name: dict[str, Case] = field(default_factory=dict)
     of_part: dict[str, str] = field(default_factory=dict)
-    of_author: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    of_post: dict[int | str, tuple[str, ...]] = field(default_factory=dict)
 
     def forget(self, before: float) -> None:
         """Drop the cases without news since a moment."""
@@ -85,35 +85,31 @@ class Cases:
         for name in gone:
             del self.by_name[name]
         self.of_part = {part: case for part, case in self.of_part.items() if case not in gone}
-        left = {author: tuple(c for c in cases if c not in gone) for author, cases in self.of_author.items()}
-        self.of_author = {author: cases for author, cases in left.items() if cases}
+        left = {post: tuple(c for c in cases if c not in gone) for post, cases in self.of_post.items()}
+        self.of_post = {post: cases for post, cases in left.items() if cases}
 
-    def place(self, name: str, kind: str, authors: Iterable[int], now: float, window: float) -> Case:
-        """The case that a part belongs to: its own of before, that of the same authors, or a new one."""
-        authors = set(authors)
-        case = self.by_name.get(self.of_part.get(name, ""))
+    def place(self, name: str, part: Part, now: float, window: float) -> Case:
+        """The case that a part belongs to: its own of before, that of the same posts, or a new one."""
+        own = self.of_part.get(name) or self._of_posts(part.posts.keys(), now - window) or name
+        self.of_part[name] = own
+        case = self.by_name.get(own)
         if case is None:
-            case = self._of_authors(authors, now - window)
-        if case is None:
-            case = self.by_name[name] = Case(surge_id(name), kind, now)
-        first = next(iter(case.parts), name)
-        self.of_part[name] = self.of_part.get(first, first)
+            case = self.by_name[own] = Case(surge_id(own), part.kind, now)
         case.newest = now
-        for author in authors:
-            known = self.of_author.get(author, ())
-            if self.of_part[name] not in known:
-                self.of_author[author] = (*known, self.of_part[name])[-KEPT_CASES:]
+        for post in part.posts:
+            known = self.of_post.get(post, ())
+            if own not in known:
+                self.of_post[post] = (*known, own)[-KEPT_CASES:]
         return case
 
-    def _of_authors(self, authors: set[int], since: float) -> Case | None:
-        tally = Tally(name for author in sorted(authors) for name in self.of_author.get(author, ()))
+    def _of_posts(self, posts: Set[int | str], since: float) -> str | None:
+        tally = Tally(name for post in posts for name in self.of_post.get(post, ()))
         for name, common in sorted(tally.items(), key=lambda t: (-t[1], t[0])):
             case = self.by_name.get(name)
             if case is None or case.newest < since or common < 3:
                 continue
             for part in case.parts.values():
-                both = len(part.authors & authors)
-                if both >= SHARED * min(len(part.authors), len(authors)) \
-                        and both >= ALIKE * max(len(part.authors), len(authors)):
-                    return case
+                both = len(part.posts.keys() & posts)
+                if both >= SHARED * min(len(part.posts), len(posts)) and both >= ALIKE * max(len(part.posts), len(posts)):
+                    return name
         return None

@@ -18,6 +18,8 @@ OWN_POSTS = 3
 SETTLED = 60
 """Minutes after which an author's first post makes them a known voice: before, it may belong to the same
 action."""
+HEARD = 50
+"""Posts after which some author should have written twice."""
 YOUNG = 30 * 86400
 """Seconds of age below which an account counts as young."""
 
@@ -44,6 +46,7 @@ class Companions:
     sizes: dict[int, int] = field(default_factory=dict)
     known_posts: float = 0.0
     heard: float = 0.0
+    returned: float = 0.0
     repeaters: float = 0.0
     ordinary_posts: float = 0.0
     young: float = 0.0
@@ -79,8 +82,10 @@ class Companions:
         known = shard is not None and minute - (shard.seen[author] >> 8) > SETTLED
         self.heard += 1.0
         self.known_posts += known
+        self.returned += shard is not None
         if self.heard > REMEMBERED:
             self.heard *= 0.5
+            self.returned *= 0.5
             self.known_posts *= 0.5
         if shard is None:
             bucket = int(at // SHARD)
@@ -128,6 +133,11 @@ class Companions:
     def usual(self) -> float:
         """Share of recent posts whose author was known before."""
         return self.known_posts / (self.heard + 50.0)
+
+    @property
+    def nameless(self) -> bool:
+        """Whether nobody ever returns: then a name stands for a post, not for a person, and authors cannot be counted."""
+        return self.heard >= HEARD and self.returned < 0.01 * self.heard
 
     @property
     def usual_young(self) -> float:

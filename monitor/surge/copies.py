@@ -51,6 +51,8 @@ class Group:
     unknown: int = 0
     reposts: int = 0
     called: bool = False
+    tagged: bool = False
+    """Its text is its tags: as evidence it is a shared marker and no wording."""
     alerted: bool = False
     authors: dict[int, float] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
@@ -67,6 +69,8 @@ class Group:
     young: int = 0
     aged: int = 0
     asking: int = 0
+    fed: list[tuple[bool, float]] = field(default_factory=list)
+    """What it added to the resemblance that is usual: taken back when it is found to be coordinated."""
     companions: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -80,6 +84,17 @@ class Group:
             return list(self.words)
         least = max(2, self.texts // 4)
         return [slot & 0xFFFFFFFF for slot, n in self.slots.items() if n >= least]
+
+    def fixed(self) -> float:
+        """Share of its places at which its texts have one word: nearly 1 for a form that is filled in, little where words
+        are exchanged here and there."""
+        tops: dict[int, int] = {}
+        for slot, n in self.slots.items():
+            place = slot >> 32
+            tops[place] = max(tops.get(place, 0), n)
+        most = max(tops.values(), default=0)
+        places = [n for n in tops.values() if n > 1]
+        return sum(1 for n in places if n >= 0.9 * self.texts) / len(places) if places and most > 1 else 0.0
 
     @property
     def opened(self) -> int | str:
@@ -115,6 +130,13 @@ class Resemblance:
             self.counts = [n * 0.5 for n in self.counts]
             self.total *= 0.5
 
+    def take_back(self, bits: float) -> None:
+        """What an alert fed is no part of what is usual."""
+        step = min(STEPS, int(bits))
+        taken = min(1.0, self.counts[step])
+        self.counts[step] -= taken
+        self.total -= taken
+
     def chance(self, bits: float) -> float:
         """Share of posts that share so many bits with some earlier text.
 
@@ -134,7 +156,8 @@ class Copies:
     groups: dict[int, Group] = field(default_factory=dict)
     placed: dict[int, int] = field(default_factory=dict)
     """Number of a text -> number of its group and its shift in the group's frame."""
-    resemblance: Resemblance = field(default_factory=Resemblance)
+    resemblance: list[Resemblance] = field(default_factory=lambda: [Resemblance(), Resemblance()])
+    """Of texts on other subjects, and of those on the subject that the stream is full of: headlines resemble each other."""
     created: float = 0.0
     shared: float = 0.0
 
@@ -177,6 +200,12 @@ class Copies:
         """The group that has exactly these words, if any."""
         number = self.shelf.find(text_key(words))
         return None if number is None else self._group_of(number)
+
+    def freeze(self, group: Group) -> None:
+        """Take back what a coordinated group taught about the usual: a campaign must not hide the next one."""
+        for usual, bits in group.fed:
+            self.resemblance[usual].take_back(bits)
+        group.fed.clear()
 
     def spread(self) -> None:
         """Learn that a text has reached several authors."""

@@ -24,8 +24,9 @@ FLOOR = 1e-12
 """Smallest p that is told: below it the null is wrong in ways that no table of figures shows."""
 
 
-VARIANT_STAYS = 0.35
-"""Share of natural variants of a text (a headline reworded) that keep its length and the places of its words."""
+VARIANT_STAYS = 0.15
+"""Share of natural variants of a text (a headline reworded) that keep its length and the places of its words; in both
+development streams it is 0.05."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +195,8 @@ def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, voc
     p = min(1.0, max(FLOOR, max(posts, k) * 10.0**-group.chance))
     altered = group.altered * 2 > len(group.authors)
     usual = 1.0 + posts * 10.0 ** -(group.chance / max(1, len(group.authors) - 1))
-    signals.append(Signal("template" if altered else "copies", "wording", float(k), round(min(usual, k), 2), p))
-    if group.altered >= 3:
+    signals.append(Signal("template" if altered else "copies", "marker" if group.tagged else "wording", float(k), round(min(usual, k), 2), p))
+    if group.altered >= 3 and group.fixed() < 0.5:
         expected = VARIANT_STAYS * group.altered
         signals.append(Signal("padding", "padding", float(group.stayed), round(expected, 2),
                               binomial_tail(group.stayed, group.altered, VARIANT_STAYS)))
@@ -265,7 +266,8 @@ def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usual
     span = max(now - marker.born, float(rules.marker_window))
     expected = (marker.left + 0.3) * rules.marker_window / span
     signals.append(Signal(marker.kind, "marker", float(k), round(expected, 3), poisson_tail(k, expected)))
-    copied = marker.copied()
+    phrase = marker.kind == "phrase"        # its texts are alike by definition, and a short cry spreads in a minute
+    copied = set() if phrase else marker.copied()
     if len(copied) >= 2:
         usual = max(copied_usually, 0.03)
         signals.append(Signal("copied_share", "wording", float(len(copied)), round(usual * k, 2),
@@ -274,18 +276,18 @@ def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usual
     for use in marker.uses:
         if use.author:
             first.setdefault(use.author, use.at)
-    if (s := burst(sorted(first.values()))) is not None:
+    if not phrase and (s := burst(sorted(first.values()))) is not None:
         signals.append(s)
     extra = posts - k
     usual_extra = max(posts_per_author - 1.0, 0.05) * k
-    if extra > usual_extra and extra >= 3:
+    if not phrase and extra > usual_extra and extra >= 3:
         signals.append(Signal("concentration", "concentration", round(posts / k, 2),
                               round(1 + usual_extra / k, 2), poisson_tail(extra, usual_extra)))
     if (s := together_before(marker.companions, k, -1, companions)) is not None:
         signals.append(s)
     if (s := repeaters(min(marker.repeaters, k), k, companions)) is not None:
         signals.append(s)
-    if (s := newcomers(marker.known_before, marker.fresh, companions)) is not None:
+    if not phrase and (s := newcomers(marker.known_before, marker.fresh, companions)) is not None:
         signals.append(s)
     counters: list[Counter] = []
     about = sum(use.subject for use in marker.uses) / max(1, posts)
@@ -293,7 +295,7 @@ def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usual
     if strength > 0.0:
         counters.append(Counter("subject", round(about, 3), min(1.0, strength)))
     counters += known_voices(min(marker.voices, k), k)
-    varied = 1.0 - len(copied) / k
+    varied = 0.0 if phrase else 1.0 - len(copied) / k
     if varied > 0.5:
         counters.append(Counter("own_words", round(varied, 2), (varied - 0.5) / 0.5))
     talking = sum(use.reply for use in marker.uses) / max(1, posts)

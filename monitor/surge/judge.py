@@ -69,6 +69,7 @@ COUNTERS: dict[str, str] = {
     "place_request": N_("Against it: the text asks for something at a place that it names."),
     "talk": N_("Against it: the authors talk with each other."),
     "unknown_authors": N_("The network does not say who wrote: authors cannot be counted."),
+    "nameless": N_("Nobody writes here twice: a name stands for a post, and authors cannot be counted."),
     "few_authors": N_("Fewer than %(value)d distinct authors: too few to judge."),
 }
 
@@ -120,14 +121,14 @@ def families(signals: Sequence[Signal], rules: Rules) -> set[str]:
 
 
 def judge(signals: Sequence[Signal], counters: Sequence[Counter], rules: Rules, *, authors: int,
-          posts: int, span: float, openly: bool, unknown: int = 0) -> Opinion:
+          posts: int, span: float, openly: bool, unknown: int = 0, nameless: bool = False) -> Opinion:
     """The opinion on one surge of copies or of a shared marker."""
     signals, counters = weighed(signals, counters, rules)
     points = logit(signals, counters, rules)
     score = probability(points, rules)
     extra: list[Phrase] = []
     verdict: Name
-    if openly:
+    if openly or nameless:
         score = min(score, 0.3)
     if authors < rules.min_authors:
         verdict = "inconclusive"
@@ -135,6 +136,9 @@ def judge(signals: Sequence[Signal], counters: Sequence[Counter], rules: Rules, 
         extra.append(Phrase(COUNTERS[kind], {"value": rules.min_authors}))
     elif openly:
         verdict = "organised"
+    elif nameless:
+        verdict = "inconclusive"
+        extra.append(Phrase(COUNTERS["nameless"], {}))
     elif points >= rules.coordinated_at and len(families(signals, rules)) >= rules.min_families:
         verdict = "coordinated"
     else:

@@ -39,6 +39,9 @@ KEPT_CODES = 200_000
 KEPT_CALLS = 50
 CALLED_WORDS = 3
 """Words that a group must share with an open call elsewhere."""
+LEAST_WORDS = 3
+FEW_WORDS = 6
+"""A text of so few words and little information is counted as a marker: only the company of its authors can say more."""
 LEARNT = 3
 """Authors of one text from which resemblance is learnt: one campaign is not what is usual."""
 VERSION = 2
@@ -145,6 +148,8 @@ class _Seen:
     young: bool | None
     calling: bool
     asking: bool
+    subject: float
+    usual: bool
 
 
 class Observer:
@@ -212,7 +217,7 @@ class Observer:
                                       _details(seen.normal), post.id, memory.vocabulary, self.rules)
             group, text = place.group, place.number
             if group is None:
-                memory.copies.resemblance.add(place.bits)
+                memory.copies.resemblance[seen.usual].add(place.bits)
                 if seen.author:
                     memory.companions.ordinary(seen.author)
                 memory.copied_usually *= 0.998
@@ -234,7 +239,8 @@ class Observer:
         normal = normalise(post.text)
         codes = self._codes
         words = []
-        for word in normal.words:
+        # Few words or none: the tags are the text.
+        for word in normal.words if len(normal.words) >= LEAST_WORDS else (*normal.words, *normal.tags):
             code = codes.get(word)
             if code is None:
                 if len(codes) >= KEPT_CODES:
@@ -251,7 +257,8 @@ class Observer:
             bool(normal.numbers) or not rules.places.isdisjoint(normal.words))
         text = post.text.lower() if rules.open_calls else ""
         calling = any(call in text for call in rules.open_calls)
-        seen = _Seen(post, at, author, normal, tuple(words), known, young, calling, asking)
+        about = evidence.subject(words, self._memory.vocabulary)
+        seen = _Seen(post, at, author, normal, tuple(words), known, young, calling, asking, about, about > rules.subject_from)
         if calling:
             calls = self._memory.calls
             calls[:] = [c for c in calls if c[0] >= at - rules.match_window][-KEPT_CALLS:]
@@ -276,12 +283,14 @@ class Observer:
             group.companions.clear()
             group.chance = 0.0
             group.known_before = group.fresh = group.repeaters = group.voices = group.unknown = group.reposts = 0
+            group.fed.clear()
             group.young = group.aged = group.altered = group.stayed = group.posts = group.asking = 0
         group.posts += 1
         group.asking += seen.asking
         group.newest = max(group.newest, at)
         group.born = min(group.born, at)
         group.called = group.called or seen.calling
+        group.tagged = group.tagged or len(seen.normal.words) < LEAST_WORDS
         if len(group.members) < KEPT_POSTS:
             group.members.append(Member(at, seen.post.id, author, seen.post.network, _details(seen.normal)))
         if not author:
@@ -294,11 +303,12 @@ class Observer:
         group.authors[author] = at
         k = len(group.authors)
         if k > 1:
-            group.chance -= log10(memory.copies.resemblance.chance(place.bits))
+            group.chance -= log10(memory.copies.resemblance[seen.usual].chance(place.bits))
             group.altered += not place.same
             group.stayed += place.stayed
-        if k <= LEARNT:
-            memory.copies.resemblance.add(place.bits)
+        if k <= LEARNT and not group.alerted:
+            memory.copies.resemblance[seen.usual].add(place.bits)
+            group.fed.append((seen.usual, place.bits))
         if seen.young is not None:
             group.aged += 1
             group.young += seen.young
@@ -349,9 +359,10 @@ class Observer:
         return self._tell(f"copies\x1f{group.opened}", part, post, openly=openly, unknown=group.unknown,
                           on_told=lambda verdict: self._alerted(group, verdict))
 
-    @staticmethod
-    def _alerted(group: Group, verdict: Name) -> None:
-        group.alerted = group.alerted or verdict == "coordinated"
+    def _alerted(self, group: Group, verdict: Name) -> None:
+        if verdict == "coordinated":
+            group.alerted = True
+            self._memory.copies.freeze(group)
 
     def _called_for(self, group: Group) -> bool:
         """Whether an open call of the last hours shares words with the group: "send this to the akimat: ..."."""
@@ -363,10 +374,12 @@ class Observer:
         post, normal, memory = seen.post, seen.normal, self._memory
         names = [("tag", tag) for tag in normal.tags[:12]] + [("phone", phone) for phone in normal.phones[:3]]
         names += [("link", canonical_link(url)) for url in post.urls[:4]] + [("image", image) for image in post.media[:4]]
+        if 0 < len(normal.words) <= FEW_WORDS and not normal.tags and not normal.reply \
+                and sum(memory.copies.weights(seen.words, memory.vocabulary)) < self.rules.min_bits:
+            names.append(("phrase", " ".join(sorted(normal.words))))
         if not names:
             return
-        about = evidence.subject(seen.words, memory.vocabulary)
-        use = Use(seen.at, post.id, seen.author, text, about, normal.reply)
+        use = Use(seen.at, post.id, seen.author, text, seen.subject, normal.reply)
         for kind, name in names:
             marker = memory.markers.add(kind, name, use, self.rules)
             if marker is None or not seen.author or marker.authors[seen.author] != 1:
@@ -416,7 +429,7 @@ class Observer:
               on_told: Callable[[Name], None] = lambda verdict: None) -> SurgeVerdict | None:
         """Judge a part with what the rest of its case shows, and say what is new; None where it is not."""
         rules, memory = self.rules, self._memory
-        case = memory.cases.place(name, part.kind, part.authors, memory.now, rules.match_window)
+        case = memory.cases.place(name, part, memory.now, rules.match_window)
         beside = case.beside(name, part, rules.match_window)
         parts = [part, *beside]
         signals = _strongest(s for p in parts for s in p.signals)
@@ -426,7 +439,7 @@ class Observer:
         start = min(posts.values())
         opinion = judge.judge(signals, tuple(counters.values()), rules, authors=len(authors), posts=len(posts),
                               span=memory.now - start, openly=openly or any(p.verdict == "organised" for p in beside),
-                              unknown=unknown)
+                              unknown=unknown, nameless=memory.companions.nameless)
         part.verdict, part.score = opinion.verdict, opinion.score
         case.parts[name] = part
         on_told(opinion.verdict)

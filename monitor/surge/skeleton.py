@@ -18,6 +18,8 @@ from monitor.surge.shelf import READ
 CELLS = 1 << 17
 ROOM = 32
 """Newest texts remembered per word; with CELLS it bounds the memory (17 MB) and the work of a post."""
+ASKED = 12
+"""Rarest words of a text by which others are looked for."""
 HALF = 64
 """Places are kept as 0 to 63, distances between texts as 0 to 127 around this."""
 STAYED = 3.0
@@ -50,14 +52,12 @@ class Skeletons:
 
         Cells may mix words: the caller compares the words themselves.
         """
+        rarest = sorted(((weight, place) for place, weight in enumerate(bits) if not words[place] & 1), reverse=True)[:ASKED]
         votes: dict[int, float] = {}
         get = votes.get
         slots = self.slots
-        for place, word in enumerate(words[:READ]):
-            weight = bits[place]
-            if word & 1 or weight <= 0.0:
-                continue
-            start = (word >> 1 & (CELLS - 1)) * ROOM
+        for weight, place in rarest:
+            start = (words[place] >> 1 & (CELLS - 1)) * ROOM
             for entry in slots[start:start + ROOM]:
                 if not entry:
                     break
