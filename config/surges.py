@@ -48,7 +48,7 @@ def load_rules(path: Path | None = None) -> Rules:
     found["volume_windows"] = tuple(sorted(found["volume_windows"]))
     found["open_calls"] = tuple(call.lower() for call in found["open_calls"])
     # Words are compared as stems, in the folded spelling that the posts are compared in.
-    for name in ("stop_words", "requests", "places"):
+    for name in ("stop_words", "requests", "demands", "repairs", "places", "sources", "announces"):
         found[name] = frozenset(s for word in found[name].split() for s in normalise(word).words)
     return Rules(**found, ruleset=ruleset, days_off=_days_off())
 

@@ -110,7 +110,7 @@ class Companions:
             return False
         seen = shard.seen[author]
         own = seen & 255
-        return int(at // 60) - (seen >> 8) > SETTLED and own >= OWN_POSTS and own >= 2 * len(shard.groups.get(author, ()))
+        return int(at // 60) - (seen >> 8) > SETTLED and own >= OWN_POSTS and own > len(shard.groups.get(author, ()))
 
     def ordinary(self, author: int) -> None:
         """Learn from a post that nobody copied how usual authors are who took part in copying before."""

@@ -22,7 +22,7 @@ SAME_LENGTH = 4.0
 """Bits that the same number of words in the same places counts for."""
 STEPS = 64
 """Resemblance is counted by whole bits up to this."""
-PRIOR_POSTS = 300.0
+PRIOR_POSTS = 100.0
 """Posts that the first guess of chance resemblance counts for."""
 
 
@@ -69,6 +69,9 @@ class Group:
     young: int = 0
     aged: int = 0
     asking: int = 0
+    quoting: int = 0
+    beyond_chance: bool = False
+    """Whether its authors were seen to resemble each other more than chance would have it: from then on they copy."""
     fed: list[tuple[bool, float]] = field(default_factory=list)
     """What it added to the resemblance that is usual: taken back when it is found to be coordinated."""
     companions: dict[int, int] = field(default_factory=dict)

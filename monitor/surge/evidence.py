@@ -92,26 +92,24 @@ def binomial_tail(seen: int, of: int, share: float) -> float:
 
 
 def synchrony(times: Sequence[float], windows: Iterable[int], pace: Pace) -> Signal | None:
-    """The tightest crowding of first posts of distinct authors, against the same number placed at random in
-    the stream.
+    """The tightest crowding of first posts of distinct authors, against all of them placed at random in the stream.
 
-    `times` sorted; `p` is corrected for the windows tried.
+    `times` sorted, of the last three days: a phrase that is always about is crowded nowhere. `p` is corrected for the windows
+    tried.
     """
-    if len(times) < 3:
-        return None
+    total = len(times)
     best: Signal | None = None
     tried = 0
-    newest = times[-1]
     for window in windows:
-        first = bisect_left(times, newest - window)
-        inside = len(times) - first
+        first = bisect_left(times, times[-1] - window)
+        inside = total - first
         tried += 1
         if inside < 3:
             continue
-        share = pace.share(times[first], newest)
-        p = min(1.0, max(FLOOR, inside * share ** (inside - 1)))
+        share = pace.share(times[first], times[-1])
+        p = min(1.0, max(FLOOR, inside * binomial_tail(inside - 1, total - 1, share)))
         if best is None or p < best.p:
-            best = Signal("synchrony", "synchrony", float(inside), round(max(inside * share, 0.001), 3), p)
+            best = Signal("synchrony", "synchrony", float(inside), round(max(total * share, 0.001), 3), p)
     if best is None:
         return None
     return Signal(best.kind, best.family, best.value, best.expected, min(1.0, best.p * tried))
@@ -184,15 +182,20 @@ def young_accounts(young: int, aged: int, companions: Companions) -> Signal | No
     return Signal("young_accounts", "age", float(young), round(aged * usual, 2), binomial_tail(young, aged, usual))
 
 
+def wording_p(group: Group, rules: Rules, pace: Pace) -> float:
+    """Chance that some such group comes to be among the posts of the window: there are as many occasions as posts."""
+    posts = pace.count(group.newest - rules.match_window, group.newest)
+    return min(1.0, max(FLOOR, max(posts, len(group.authors)) * 10.0**-group.chance))
+
+
 def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, vocabulary: Vocabulary,
              copies: Copies) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
     """Evidence on a group of near-identical texts."""
-    times = sorted(at for at in group.authors.values() if at >= group.newest - rules.match_window)
-    k = len(times)
+    times = sorted(group.authors.values())
+    k = len(times) - bisect_left(times, group.newest - rules.match_window)
     signals: list[Signal] = []
-    # Among so many posts a group had so many chances to come to be by accident.
     posts = pace.count(group.newest - rules.match_window, group.newest)
-    p = min(1.0, max(FLOOR, max(posts, k) * 10.0**-group.chance))
+    p = wording_p(group, rules, pace)
     altered = group.altered * 2 > len(group.authors)
     usual = 1.0 + posts * 10.0 ** -(group.chance / max(1, len(group.authors) - 1))
     signals.append(Signal("template" if altered else "copies", "marker" if group.tagged else "wording", float(k), round(min(usual, k), 2), p))
@@ -236,6 +239,8 @@ def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual:
             counters.append(Counter("own_details", round(varied, 2), min(1.0, varied)))
     if group.asking * 2 > group.posts:
         counters.append(Counter("place_request", float(group.asking), 1.0))
+    if group.quoting * 2 > group.posts:
+        counters.append(Counter("quoted_notice", float(group.quoting), 1.0))
     if group.reposts > 2 * group.posts:
         strength = min(1.0, group.reposts / (10 * max(1, group.posts)))
         counters.append(Counter("reposts", float(group.reposts), strength))

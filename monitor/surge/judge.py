@@ -67,6 +67,7 @@ COUNTERS: dict[str, str] = {
     "known_voices": N_("Against it: most authors have long been writing here in words of their own."),
     "usual_copies": N_("Against it: similar texts are usual in this stream."),
     "place_request": N_("Against it: the text asks for something at a place that it names."),
+    "quoted_notice": N_("Against it: an official notice is being passed on."),
     "talk": N_("Against it: the authors talk with each other."),
     "unknown_authors": N_("The network does not say who wrote: authors cannot be counted."),
     "nameless": N_("Nobody writes here twice: a name stands for a post, and authors cannot be counted."),

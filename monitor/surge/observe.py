@@ -43,7 +43,8 @@ LEAST_WORDS = 3
 FEW_WORDS = 6
 """A text of so few words and little information is counted as a marker: only the company of its authors can say more."""
 LEARNT = 3
-"""Authors of one text from which resemblance is learnt: one campaign is not what is usual."""
+LEARNT_EVERY = 7200
+"""Authors of one text from which resemblance is learnt, at first and again every two hours."""
 VERSION = 2
 """Of the snapshot: another one is not read."""
 
@@ -148,6 +149,7 @@ class _Seen:
     young: bool | None
     calling: bool
     asking: bool
+    quoting: bool
     subject: float
     usual: bool
 
@@ -253,12 +255,14 @@ class Observer:
             known = companions.saw(author, at)
             if post.author_created_at is not None:
                 young = companions.aged_at(at - post.author_created_at.timestamp())
-        asking = not rules.requests.isdisjoint(normal.words) and (
-            bool(normal.numbers) or not rules.places.isdisjoint(normal.words))
+        said = frozenset(normal.words)
+        asks = said & rules.requests or (said & rules.demands and said & rules.repairs)
+        asking = bool(asks) and (bool(normal.numbers) or bool(said & rules.places))
+        quoting = bool(said & rules.sources) and bool(said & rules.announces)
         text = post.text.lower() if rules.open_calls else ""
         calling = any(call in text for call in rules.open_calls)
         about = evidence.subject(words, self._memory.vocabulary)
-        seen = _Seen(post, at, author, normal, tuple(words), known, young, calling, asking, about, about > rules.subject_from)
+        seen = _Seen(post, at, author, normal, tuple(words), known, young, calling, asking, quoting, about, about > rules.subject_from)
         if calling:
             calls = self._memory.calls
             calls[:] = [c for c in calls if c[0] >= at - rules.match_window][-KEPT_CALLS:]
@@ -284,9 +288,11 @@ class Observer:
             group.chance = 0.0
             group.known_before = group.fresh = group.repeaters = group.voices = group.unknown = group.reposts = 0
             group.fed.clear()
-            group.young = group.aged = group.altered = group.stayed = group.posts = group.asking = 0
+            group.beyond_chance = False
+            group.young = group.aged = group.altered = group.stayed = group.posts = group.asking = group.quoting = 0
         group.posts += 1
         group.asking += seen.asking
+        group.quoting += seen.quoting
         group.newest = max(group.newest, at)
         group.born = min(group.born, at)
         group.called = group.called or seen.calling
@@ -306,7 +312,8 @@ class Observer:
             group.chance -= log10(memory.copies.resemblance[seen.usual].chance(place.bits))
             group.altered += not place.same
             group.stayed += place.stayed
-        if k <= LEARNT and not group.alerted:
+        # One campaign is not what is usual; a phrase that is about all day is.
+        if len(group.fed) < LEARNT * (1 + (at - group.born) / LEARNT_EVERY) and not group.alerted:
             memory.copies.resemblance[seen.usual].add(place.bits)
             group.fed.append((seen.usual, place.bits))
         if seen.young is not None:
@@ -315,10 +322,15 @@ class Observer:
         self._meet(group, author, at, seen.known, memory.companions.earlier(author))
         if k == self.rules.min_shown:
             memory.copies.spread()
+        if k >= self.rules.min_shown and not group.beyond_chance \
+                and evidence.wording_p(group, self.rules, memory.pace) <= self.rules.family_p:
+            group.beyond_chance = True
             for a in group.authors:
                 memory.companions.join(a, group.number)
-        elif k > self.rules.min_shown:
+        elif group.beyond_chance:
             memory.companions.join(author, group.number)
+        else:
+            memory.companions.ordinary(author)
         memory.copied_usually += 0.002 * (1.0 - memory.copied_usually)
         return k >= self.rules.min_shown and (k < 60 or k % 10 == 0)
 

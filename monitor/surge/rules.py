@@ -43,6 +43,10 @@ class Rules:
     stop_words: frozenset[str] = frozenset()
     open_calls: tuple[str, ...] = ()
     requests: frozenset[str] = frozenset()
+    demands: frozenset[str] = frozenset()
+    repairs: frozenset[str] = frozenset()
     places: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    announces: frozenset[str] = frozenset()
     days_off: frozenset[str] = frozenset()
     ruleset: str = ""
