@@ -22,6 +22,10 @@ SAME_LENGTH = 4.0
 """Bits that the same number of words in the same places counts for."""
 STEPS = 64
 """Resemblance is counted by whole bits up to this."""
+LONG = 40.0
+QUOTED = 0.03
+"""A text of so many bits is not come upon twice: that it is copied is certain, however usual copying is here (that is
+counter-evidence of its own), and the chance of it counts no higher than this."""
 PRIOR_POSTS = 100.0
 """Posts that the first guess of chance resemblance counts for."""
 
@@ -72,7 +76,7 @@ class Group:
     quoting: int = 0
     beyond_chance: bool = False
     """Whether its authors were seen to resemble each other more than chance would have it: from then on they copy."""
-    fed: list[tuple[bool, float]] = field(default_factory=list)
+    fed: list[tuple[bool, float, bool]] = field(default_factory=list)
     """What it added to the resemblance that is usual: taken back when it is found to be coordinated."""
     companions: dict[int, int] = field(default_factory=dict)
 
@@ -120,34 +124,40 @@ class Found:
 
 @dataclass(slots=True)
 class Resemblance:
-    """How often a post of this stream resembles an earlier one by so many bits: the null of a group of copies."""
+    """How often a post of this stream repeats an earlier text of so many bits, or shares so many with one whose other words
+    differ: the null of a group of copies."""
 
-    counts: list[float] = field(default_factory=lambda: [0.0] * (STEPS + 1))
+    altered: list[float] = field(default_factory=lambda: [0.0] * (STEPS + 1))
+    same: list[float] = field(default_factory=lambda: [0.0] * (STEPS + 1))
     total: float = 0.0
 
-    def add(self, bits: float) -> None:
+    def add(self, bits: float, same: bool) -> None:
         """Count one post by the most bits that it shares with an earlier text."""
-        self.counts[min(STEPS, int(bits))] += 1.0
+        (self.same if same else self.altered)[min(STEPS, int(bits))] += 1.0
         self.total += 1.0
         if self.total > REMEMBERED:
-            self.counts = [n * 0.5 for n in self.counts]
+            self.altered = [n * 0.5 for n in self.altered]
+            self.same = [n * 0.5 for n in self.same]
             self.total *= 0.5
 
-    def take_back(self, bits: float) -> None:
+    def take_back(self, bits: float, same: bool) -> None:
         """What an alert fed is no part of what is usual."""
-        step = min(STEPS, int(bits))
-        taken = min(1.0, self.counts[step])
-        self.counts[step] -= taken
+        counts, step = self.same if same else self.altered, min(STEPS, int(bits))
+        taken = min(1.0, counts[step])
+        counts[step] -= taken
         self.total -= taken
 
-    def chance(self, bits: float) -> float:
+    def chance(self, bits: float, same: bool) -> float:
         """Share of posts that share so many bits with some earlier text.
 
-        First guess: what ordinary comments showed (4 % share 20 bits, half as many for each 2.2 bits more).
+        First guess: what ordinary comments showed (4 % share 20 bits, half as many for each 2.2 bits more; half as often
+        the whole text is the same).
         """
         step = min(STEPS, int(bits))
-        guess = min(0.5, 0.04 * 2.0 ** ((20 - step) / 2.2))
-        return (sum(self.counts[step:]) + guess * PRIOR_POSTS) / (self.total + PRIOR_POSTS)
+        guess = min(0.5, 0.04 * 2.0 ** ((20 - step) / 2.2)) * (0.5 if same else 1.0)
+        seen = sum(self.same[step:]) + (0.0 if same else sum(self.altered[step:]))
+        chance = (seen + guess * PRIOR_POSTS) / (self.total + PRIOR_POSTS)
+        return min(chance, QUOTED) if bits >= LONG else chance
 
 
 @dataclass(slots=True)
@@ -178,14 +188,14 @@ class Copies:
         """Where a post belongs. The caller counts it into the group."""
         key = text_key(words)
         number = self.shelf.find(key)
+        bits = self.weights(words, vocabulary)
         if number is not None:
             group = self._group_of(number)
             if group is not None and now - group.newest <= rules.copy_window + rules.late:
-                return Found(group, STEPS, True, number)
+                return Found(group, sum(bits) + SAME_LENGTH, True, number)
             text = self.shelf.text(number)
             if text is not None:
-                return Found(self._open(text), STEPS, True, number)
-        bits = self.weights(words, vocabulary)
+                return Found(self._open(text), sum(bits) + SAME_LENGTH, True, number)
         near, shared, frame, stayed = self._nearest(words, bits, at, rules)
         number = self.shelf.add(key, words, at, author, network, details, post, now)
         self.skeletons.add(number, words)
@@ -206,8 +216,8 @@ class Copies:
 
     def freeze(self, group: Group) -> None:
         """Take back what a coordinated group taught about the usual: a campaign must not hide the next one."""
-        for usual, bits in group.fed:
-            self.resemblance[usual].take_back(bits)
+        for usual, bits, same in group.fed:
+            self.resemblance[usual].take_back(bits, same)
         group.fed.clear()
 
     def spread(self) -> None:

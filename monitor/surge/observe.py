@@ -219,7 +219,7 @@ class Observer:
                                       _details(seen.normal), post.id, memory.vocabulary, self.rules)
             group, text = place.group, place.number
             if group is None:
-                memory.copies.resemblance[seen.usual].add(place.bits)
+                memory.copies.resemblance[seen.usual].add(place.bits, place.same)
                 if seen.author:
                     memory.companions.ordinary(seen.author)
                 memory.copied_usually *= 0.998
@@ -309,13 +309,13 @@ class Observer:
         group.authors[author] = at
         k = len(group.authors)
         if k > 1:
-            group.chance -= log10(memory.copies.resemblance[seen.usual].chance(place.bits))
+            group.chance -= log10(memory.copies.resemblance[seen.usual].chance(place.bits, place.same))
             group.altered += not place.same
             group.stayed += place.stayed
         # One campaign is not what is usual; a phrase that is about all day is.
         if len(group.fed) < LEARNT * (1 + (at - group.born) / LEARNT_EVERY) and not group.alerted:
-            memory.copies.resemblance[seen.usual].add(place.bits)
-            group.fed.append((seen.usual, place.bits))
+            memory.copies.resemblance[seen.usual].add(place.bits, place.same)
+            group.fed.append((seen.usual, place.bits, place.same))
         if seen.young is not None:
             group.aged += 1
             group.young += seen.young
