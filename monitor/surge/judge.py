@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp
+from itertools import pairwise
 from typing import Literal
 
 from monitor.surge.evidence import Counter, Signal, weight_of
@@ -110,9 +110,14 @@ def logit(signals: Sequence[Signal], counters: Sequence[Counter], rules: Rules) 
 
 
 def probability(points: float, rules: Rules) -> float:
-    """Points as the probability that a person finds the surge coordinated: fitted on decided surges (Platt)."""
-    line = rules.calibration["slope"] * points + rules.calibration["intercept"]
-    return 1.0 / (1.0 + exp(-max(-30.0, min(30.0, line))))
+    """Points as the share of such surges that are coordinated: straight lines between the fitted points."""
+    knots = list(zip(rules.calibrated_points, rules.calibrated_scores, strict=True))
+    if points <= knots[0][0]:
+        return knots[0][1]
+    for (low, below), (high, above) in pairwise(knots):
+        if points <= high:
+            return below + (above - below) * (points - low) / (high - low)
+    return knots[-1][1]
 
 
 def families(signals: Sequence[Signal], rules: Rules) -> set[str]:
@@ -130,7 +135,7 @@ def judge(signals: Sequence[Signal], counters: Sequence[Counter], rules: Rules, 
     extra: list[Phrase] = []
     verdict: Name
     if openly or nameless:
-        score = min(score, 0.3)
+        score = min(score, rules.told_openly)
     if authors < rules.min_authors:
         verdict = "inconclusive"
         kind = "unknown_authors" if unknown >= rules.min_authors else "few_authors"

@@ -35,7 +35,9 @@ class Rules:
     weights: Mapping[str, float] = field(default_factory=dict)
     caps: Mapping[str, float] = field(default_factory=dict)
     against: Mapping[str, float] = field(default_factory=dict)
-    calibration: Mapping[str, float] = field(default_factory=dict)
+    told_openly: float = 0.1
+    calibrated_points: tuple[float, ...] = (0.0,)
+    calibrated_scores: tuple[float, ...] = (0.5,)
     subject_from: float = 0.05
     subject_full: float = 0.30
     copies_from: float = 0.05
