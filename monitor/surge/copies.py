@@ -18,6 +18,8 @@ KEPT_POSTS = 400
 KEPT_SLOTS = 2000
 REMEMBERED = 20_000
 """Texts over which it is learnt how usual copies and resemblance are; halved beyond."""
+LOOKED_AT = 10
+"""Earlier texts that a new one is compared with word by word."""
 SAME_LENGTH = 4.0
 """Bits that the same number of words in the same places counts for."""
 STEPS = 64
@@ -268,10 +270,13 @@ class Copies:
                  ) -> tuple[Group | None, float, int, bool]:
         """The group that a new text continues, the bits shared with it (or with the likest text), its shift in the frame."""
         total = sum(bits)
+        weak = sum(b for w, b in zip(words, bits, strict=False) if w & 1)
+        # Fewer bits of rare words cannot come to a likeness that counts, whatever the function words add.
+        least = max(rules.look_bits, max(rules.join_bits, rules.join_share * total) - SAME_LENGTH - weak)
         most = 0.0
         best: tuple[float, int, int, bool] | None = None
         seen: set[tuple[int, int]] = set()
-        for votes, number, shift in self.skeletons.alike(words, bits, self.shelf.next, rules.look_bits, 10):
+        for votes, number, shift in self.skeletons.alike(words, bits, self.shelf.next, least, LOOKED_AT):
             place = self.placed.get(number)
             if place is not None:
                 group = self.groups.get(place >> 8)

@@ -258,8 +258,8 @@ def known_voices(voices: int, authors: int) -> list[Counter]:
 def subject(words: Sequence[int], vocabulary: Vocabulary) -> float:
     """Share of the stream's distinct texts that have the second most common word of a text: two words make
     a subject."""
-    shares = sorted({word: vocabulary.share(word) for word in words}.values(), reverse=True)
-    return shares[1] if len(shares) > 1 else 0.0
+    shares = sorted(map(vocabulary.share, set(words)))
+    return shares[-2] if len(shares) > 1 else 0.0
 
 
 def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usually: float,

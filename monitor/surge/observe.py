@@ -15,6 +15,7 @@ from math import log10
 from zlib import compress, crc32, decompress
 from zlib import error as ZlibError
 
+from ahocorasick_rs import AhoCorasick
 from msgspec import MsgspecError
 
 from monitor.surge import evidence, judge
@@ -162,6 +163,7 @@ class Observer:
         self.rules = rules
         self._memory = Memory()
         self._codes: dict[str, int] = {}
+        self._calls = AhoCorasick(list(rules.open_calls))
 
     @property
     def now(self) -> float:
@@ -259,8 +261,7 @@ class Observer:
         asks = said & rules.requests or (said & rules.demands and said & rules.repairs)
         asking = bool(asks) and (bool(normal.numbers) or bool(said & rules.places))
         quoting = bool(said & rules.sources) and bool(said & rules.announces)
-        text = post.text.lower() if rules.open_calls else ""
-        calling = any(call in text for call in rules.open_calls)
+        calling = bool(self._calls.find_matches_as_indexes(post.text.lower()))
         about = evidence.subject(words, self._memory.vocabulary)
         seen = _Seen(post, at, author, normal, tuple(words), known, young, calling, asking, quoting, about, about > rules.subject_from)
         if calling:

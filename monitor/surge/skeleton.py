@@ -12,6 +12,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from monitor.surge.packed import Ints
 from monitor.surge.shelf import READ
 
@@ -53,17 +55,23 @@ class Skeletons:
         Cells may mix words: the caller compares the words themselves.
         """
         rarest = sorted(((weight, place) for place, weight in enumerate(bits) if not words[place] & 1), reverse=True)[:ASKED]
-        votes: dict[int, float] = {}
-        get = votes.get
-        slots = self.slots
-        for weight, place in rarest:
-            start = (words[place] >> 1 & (CELLS - 1)) * ROOM
-            for entry in slots[start:start + ROOM]:
-                if not entry:
-                    break
-                key = ((entry >> 6) << 7) + place - (entry & 63) + HALF
-                votes[key] = get(key, 0.0) + weight
+        if not rarest:
+            return []
+        cells = np.array([words[place] >> 1 & (CELLS - 1) for _, place in rarest])
+        found = np.frombuffer(self.slots, dtype=np.uint32).reshape(CELLS, ROOM)[cells]
+        entries = found.astype(np.int64)
+        places = np.array([place + HALF for _, place in rarest], dtype=np.int64)
+        keys = (((entries >> 6) << 7) + places[:, None] - (entries & 63))[found != 0]
+        if not keys.size:
+            return []
+        weights = np.repeat(np.array([weight for weight, _ in rarest]), ROOM)[found.ravel() != 0]
+        order = keys.argsort(kind="stable")
+        keys = keys[order]
+        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+        votes, keys = np.add.reduceat(weights[order], starts), keys[starts]
+        enough = votes >= least
         # Exchanging words moves nothing: a text in its old places comes first.
-        best = sorted(((weight + STAYED * (key & 127 == HALF), key) for key, weight in votes.items() if weight >= least),
-                      reverse=True)[:most]
-        return [(weight, newest - ((newest - (key >> 7)) & MASK), (key & 127) - HALF) for weight, key in best]
+        votes, keys = votes[enough], keys[enough]
+        votes = votes + STAYED * (keys & 127 == HALF)
+        best = np.lexsort((keys, votes))[::-1][:most]
+        return [(float(votes[i]), newest - ((newest - (int(keys[i]) >> 7)) & MASK), (int(keys[i]) & 127) - HALF) for i in best]
