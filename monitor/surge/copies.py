@@ -158,7 +158,7 @@ class Resemblance:
         step = min(STEPS, int(bits))
         guess = min(0.5, 0.04 * 2.0 ** ((20 - step) / 2.2)) * (0.5 if same else 1.0)
         seen = sum(self.same[step:]) + (0.0 if same else sum(self.altered[step:]))
-        chance = (seen + guess * PRIOR_POSTS) / (self.total + PRIOR_POSTS)
+        chance = float(seen + guess * PRIOR_POSTS) / (self.total + PRIOR_POSTS)
         return min(chance, QUOTED) if bits >= LONG else chance
 
 
@@ -276,7 +276,7 @@ class Copies:
         most = 0.0
         best: tuple[float, int, int, bool] | None = None
         seen: set[tuple[int, int]] = set()
-        for votes, number, shift in self.skeletons.alike(words, bits, self.shelf.next, least, LOOKED_AT):
+        for _, number, shift in self.skeletons.alike(words, bits, self.shelf.next, least, LOOKED_AT):
             place = self.placed.get(number)
             if place is not None:
                 group = self.groups.get(place >> 8)
@@ -315,7 +315,7 @@ class Copies:
                  ) -> tuple[float, int, bool]:
         other = self.shelf.words(number)
         if other is None:
-            return 0.0, 0
+            return 0.0, 0, False
         shared, count, end = 0.0, 0, len(other)
         for place, word in enumerate(words[:READ]):
             there = place - shift

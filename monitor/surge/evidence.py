@@ -98,6 +98,8 @@ def synchrony(times: Sequence[float], windows: Iterable[int], pace: Pace) -> Sig
     tried.
     """
     total = len(times)
+    if total < 3:
+        return None
     best: Signal | None = None
     tried = 0
     for window in windows:
@@ -185,7 +187,7 @@ def young_accounts(young: int, aged: int, companions: Companions) -> Signal | No
 def wording_p(group: Group, rules: Rules, pace: Pace) -> float:
     """Chance that some such group comes to be among the posts of the window: there are as many occasions as posts."""
     posts = pace.count(group.newest - rules.match_window, group.newest)
-    return min(1.0, max(FLOOR, max(posts, len(group.authors)) * 10.0**-group.chance))
+    return min(1.0, max(FLOOR, max(posts, len(group.authors)) * float(10.0**-group.chance)))
 
 
 def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, vocabulary: Vocabulary,

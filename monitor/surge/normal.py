@@ -59,7 +59,7 @@ class Normal:
         """
         if not text.isascii():
             text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
-        found = {}
+        found: dict[str, str] = {}
         for word in _LETTERS.findall(_LINK.sub(" ", _MENTION.sub(" ", _VK_REPLY.sub(" ", text[:2000].lower())))):
             stem = word.translate(_FOLD)[:STEM]
             if stem not in stop:

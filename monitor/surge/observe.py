@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import log10
 from zlib import compress, crc32, decompress
-from zlib import error as ZlibError
+from zlib import error as Damaged  # noqa: N812 - zlib.error says too little where it is caught
 
 from ahocorasick_rs import AhoCorasick
 from msgspec import MsgspecError
@@ -188,7 +188,7 @@ class Observer:
         """Go on from a snapshot; raises StaleSnapshot where it is damaged, of another version or other rules."""
         try:
             found = decode(decompress(data), _Snapshot)
-        except (ZlibError, MsgspecError, ValueError, TypeError) as e:
+        except (Damaged, MsgspecError, ValueError, TypeError) as e:
             raise StaleSnapshot(f"not a snapshot of this version: {e}") from e
         if found.version != VERSION or found.ruleset != self.rules.ruleset:
             raise StaleSnapshot("made by another version or under other rules")
@@ -459,6 +459,9 @@ class Observer:
         # What was told of another part of the case and still holds is not taken back by this one.
         held = [p for p in case.parts.values() if p is not part and p.newest >= part.newest - rules.match_window]
         if opinion.verdict == "inconclusive" and any(p.verdict in ("coordinated", "organised") for p in held):
+            return None
+        # What is neither sure nor likely is not told, unless the network hides who wrote.
+        if opinion.verdict == "inconclusive" and opinion.score < rules.told_from and authors:
             return None
         if not case.tells(opinion.verdict, len(authors), frozenset(judge.families(opinion.signals, rules))):
             return None

@@ -36,6 +36,7 @@ class Rules:
     caps: Mapping[str, float] = field(default_factory=dict)
     against: Mapping[str, float] = field(default_factory=dict)
     told_openly: float = 0.1
+    told_from: float = 0.05
     calibrated_points: tuple[float, ...] = (0.0,)
     calibrated_scores: tuple[float, ...] = (0.5,)
     subject_from: float = 0.05
