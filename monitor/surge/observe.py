@@ -368,7 +368,6 @@ class Observer:
         if group.called:
             counters = (*counters, Counter("open_call", 1.0, 1.0))
         part = Part("copies", group.newest, authors, {m.post: m.at for m in members}, signals, counters)
-        # A group that nobody's author is known of is named and told like any other.
         return self._tell(f"copies\x1f{group.opened}", part, post, openly=openly, unknown=group.unknown,
                           on_told=lambda verdict: self._alerted(group, verdict))
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from math import exp, lgamma, log, log1p
+from math import comb
 
 from monitor.surge.evidence import FLOOR
 from monitor.surge.rules import Rules
@@ -18,7 +18,7 @@ PRIOR_HOURS = 72.0
 """Hours of its neighbours' pace that a short history is filled up with."""
 LEAST_PACE = 1 / 24
 """Authors an hour expected of a subject hardly heard of: one a day."""
-SPREAD = 3.0
+SPREAD = 3
 """Shape of the negative binomial: hourly counts of citizens' posts vary more than Poisson (variance mu +
 mu^2/3)."""
 LOCAL = 5 * HOUR
@@ -96,28 +96,31 @@ class Excess:
     words: tuple[str, ...]
 
 
-def negative_binomial_tail(seen: int, mean: float, shape: float = SPREAD) -> float:
-    """P(X >= seen) for a count of the given mean and variance mean + mean^2/shape."""
+def negative_binomial_tail(seen: int, mean: float) -> float:
+    """P(X >= seen) for a count of the given mean and variance mean + mean^2/3.
+
+    With a whole shape it is the chance of fewer than SPREAD successes in seen + SPREAD - 1 trials.
+    """
     if seen <= 0:
         return 1.0
-    chance = shape / (shape + mean)
-    below = 0.0
-    for k in range(seen):
-        ways = lgamma(k + shape) - lgamma(shape) - lgamma(k + 1)
-        below += exp(ways + shape * log(chance) + k * log1p(-chance))
-    return min(1.0, max(FLOOR, 1.0 - below))
+    success = SPREAD / (SPREAD + mean)
+    trials = seen + SPREAD - 1
+    below = sum(comb(trials, k) * success**k * (1.0 - success) ** (trials - k) for k in range(SPREAD))
+    return min(1.0, max(FLOOR, below))
 
 
 def least_surprising(mean: float, p: float) -> int:
     """The smallest count whose tail is below `p`."""
-    chance = SPREAD / (SPREAD + mean)
-    term = chance**SPREAD
-    below, k = term, 1
-    while 1.0 - below >= p and k < 1_000_000:
-        term *= (k - 1 + SPREAD) / k * (1.0 - chance)
-        below += term
-        k += 1
-    return k
+    low, high = 0, 2
+    while negative_binomial_tail(high, mean) >= p:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if negative_binomial_tail(middle, mean) >= p:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def _name(*parts: str) -> str:
