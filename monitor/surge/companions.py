@@ -18,7 +18,7 @@ OWN_POSTS = 3
 SETTLED = 60
 """Minutes after which an author's first post makes them a known voice: before, it may belong to the same
 action."""
-HEARD = 50
+HEARD = 30
 """Posts after which some author should have written twice."""
 YOUNG = 30 * 86400
 """Seconds of age below which an account counts as young."""
