@@ -196,11 +196,11 @@ def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, voc
     times = sorted(group.authors.values())
     k = len(times) - bisect_left(times, group.newest - rules.match_window)
     signals: list[Signal] = []
-    posts = pace.count(group.newest - rules.match_window, group.newest)
     p = wording_p(group, rules, pace)
     altered = group.altered * 2 > len(group.authors)
-    usual = 1.0 + posts * 10.0 ** -(group.chance / max(1, len(group.authors) - 1))
-    signals.append(Signal("template" if altered else "copies", "marker" if group.tagged else "wording", float(k), round(min(usual, k), 2), p))
+    # The first author, and of the others as many as ordinary posts resemble an earlier one as much.
+    usual = 1.0 + (k - 1) * 10.0 ** -(group.chance / max(1, len(group.authors) - 1))
+    signals.append(Signal("template" if altered else "copies", "marker" if group.tagged else "wording", float(k), round(usual, 2), p))
     if group.altered >= 3 and group.fixed() < 0.5:
         expected = VARIANT_STAYS * group.altered
         signals.append(Signal("padding", "padding", float(group.stayed), round(expected, 2),
