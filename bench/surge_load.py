@@ -9,7 +9,6 @@ one hour, on the first posts of the same stream at the same density.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -51,7 +50,7 @@ def resident() -> float:
 
 
 def peer_seconds(posts: Sequence[Observation]) -> float | None:
-    """Processor seconds of co_similar at a window of one hour; None where it is not installed."""
+    """Seconds of co_similar at a window of one hour; None where it is not installed."""
     try:
         from coordination_network_toolkit.compute_networks import compute_co_similar_tweet
         from coordination_network_toolkit.preprocess import preprocess_data
@@ -60,11 +59,9 @@ def peer_seconds(posts: Sequence[Observation]) -> float | None:
     with tempfile.TemporaryDirectory() as folder:
         database = str(Path(folder) / "peer.db")
         preprocess_data(database, [(p.id, p.author, p.author, None, None, p.text, p.created_at.timestamp(), "") for p in posts])
-        before = os.times()
+        before = time.perf_counter()
         compute_co_similar_tweet(database, 3600, n_threads=1)
-        after = os.times()
-        # It works in processes of its own.
-        return sum(after[:4]) - sum(before[:4])
+        return time.perf_counter() - before
 
 
 def main(argv: Sequence[str]) -> int:
@@ -95,6 +92,10 @@ def main(argv: Sequence[str]) -> int:
     if theirs is None:
         print("co_similar: coordination-network-toolkit is not installed (requirements/bench.in)", file=sys.stderr)
     else:
-        ours = sum(spent[: len(first)])
+        # By the clock on the wall, both: it works in a process of its own.
+        observer, start = Observer(load_rules()), time.perf_counter()
+        for post in first:
+            observer.observe(post)
+        ours = time.perf_counter() - start
         print(f"co_similar, 1 h, {len(first):,} posts: {theirs:.1f} s, Qulaq {ours:.2f} s: {theirs / ours:,.0f} times as long")
     return 0
