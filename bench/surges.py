@@ -1,6 +1,6 @@
-"""Surges on real streams: recall, false alarms and lag, beside the reference rule; evasion; emergencies; speed.
+"""Surges on real streams: recall, false alarms and lag, beside the reference rule; evasion; emergencies; calibration.
 
-usage: python -m bench surges [--data DIR] [--quick]
+usage: python -m bench surges [--data DIR] [--quick] [--chart FILE.svg]
 The data lies outside the project (licences: evaluation only); without it the bench says so and does nothing.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 
 from config.surges import load_rules
 from monitor.surge.normal import normalise
-from monitor.surge.observe import Observation, Observer
+from monitor.surge.observe import Observation, Observer, SurgeVerdict
 from monitor.surge.rules import Rules
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "surge"
@@ -95,15 +95,44 @@ def observations(rows: Iterable[Row]) -> list[Observation]:
             for r in rows]
 
 
-def replay_rows(rows: Iterable[Row], rules: Rules) -> list[Alert]:
+def verdicts(rows: Iterable[Row], rules: Rules) -> list[SurgeVerdict]:
+    """Everything that is told of a stream."""
+    observer = Observer(rules)
+    return [v for post in observations(rows) for v in observer.observe(post)]
+
+
+def first_alerts(told: Iterable[SurgeVerdict]) -> list[Alert]:
     """First `coordinated` verdict of each surge."""
-    observer, out, seen = Observer(rules), [], set()
-    for post in observations(rows):
-        for v in observer.observe(post):
-            if v.verdict == "coordinated" and v.surge_id not in seen:
-                seen.add(v.surge_id)
-                out.append(Alert(v.detected_at.timestamp(), v.post_ids, v.score))
+    out, seen = [], set()
+    for v in told:
+        if v.verdict == "coordinated" and v.surge_id not in seen:
+            seen.add(v.surge_id)
+            out.append(Alert(v.detected_at.timestamp(), v.post_ids, v.score))
     return out
+
+
+def replay_rows(rows: Iterable[Row], rules: Rules) -> list[Alert]:
+    """The alerts of a stream."""
+    return first_alerts(verdicts(rows, rules))
+
+
+def calibration(rows: Sequence[Row], told: Iterable[SurgeVerdict]) -> list[tuple[float, bool]]:
+    """The last score of every surge but of volume, and whether most of its posts are a campaign's."""
+    label = {r["id"]: r["campaign_label"] for r in rows}
+    last = {v.surge_id: v for v in told if v.kind != "volume"}
+    out = []
+    for v in last.values():
+        most, n = Counter(label[i] for i in v.post_ids).most_common(1)[0]
+        out.append((v.score, most is not None and 2 * n >= len(v.post_ids)))
+    return out
+
+
+def calibration_error(scored: Sequence[tuple[float, bool]], bins: int = 10) -> float:
+    """Expected calibration error: mean distance of score and share of campaigns over ten bins, by their size."""
+    by_bin: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for score, true in scored:
+        by_bin[min(bins - 1, int(score * bins))].append((score, true))
+    return sum(abs(sum(s for s, _ in b) - sum(t for _, t in b)) for b in by_bin.values()) / max(1, len(scored))
 
 
 def reference_rule(rows: Iterable[Row], window: float) -> list[Alert]:
@@ -113,7 +142,7 @@ def reference_rule(rows: Iterable[Row], window: float) -> list[Alert]:
     out = []
     for row in rows:
         at, text = seconds(row["created_at"]), row["text"]
-        stems = " ".join(sorted(normalise(text).stems))
+        stems = " ".join(sorted(normalise(text).words))
         keys = [("tag", t, 10) for t in set(re.findall(r"#(\w+)", text.lower()))]
         if len(stems) > 12:
             keys.append(("text", stems, 5))
@@ -156,17 +185,19 @@ def score_stream(rows: Sequence[Row], alerts: Iterable[Alert], since: float = 0.
     return Score(len(found), len(third), count, false, background, lags)
 
 
-def evaded(rows: Sequence[Row], share: float, jitter: float, seed: int = 7) -> list[Row]:
-    """The stream with its copied campaigns disguised: words replaced by words of the background, times spread."""
+def evaded(rows: Sequence[Row], share: float, jitter: float, seed: int = 7, foreign: bool = False) -> list[Row]:
+    """The stream with its copied campaigns disguised: hashtags gone, words exchanged for words of the background as they come
+    (or, `foreign`, for words that occur nowhere), times spread."""
     r = random.Random(seed)
     words = [w for row in rows if not row["campaign_label"] for w in re.findall(r"[^\W\d_]{4,}", row["text"])]
     out = []
     for row in rows:
         if row["campaign_label"]:
-            if "hashtag" in row["campaign_label"]:
-                continue
             text = re.sub(r"#\w+", "", row["text"])
-            text = re.sub(r"\w+", lambda m: r.choice(words) if r.random() < share else m.group(), text)
+            if "hashtag" in row["campaign_label"] or not re.search(r"\w", text):
+                continue
+            text = re.sub(r"\w+", lambda m: (f"x{r.getrandbits(40):x}" if foreign else r.choice(words))
+                          if r.random() < share else m.group(), text)
             moment = datetime.fromisoformat(row["created_at"]) + timedelta(hours=r.uniform(0, jitter))
             row = {**row, "text": text, "created_at": moment.isoformat()}
         out.append(row)
@@ -188,26 +219,70 @@ def show(name: str, s: Score) -> None:
           f"({s.false_share:4.0%}, {s.false_per_10k:5.1f}/10k)  lag {s.lag_median:5.1f} / {s.lag_p90:6.1f} min", flush=True)
 
 
+GRID = ((0.0, 0.0), (0.0, 6.0), (0.15, 6.0), (0.3, 0.0), (0.3, 6.0), (0.4, 6.0), (0.5, 0.0), (0.5, 6.0))
+
+
+def evasion(rows: Sequence[Row], rules: Rules, seeds: int) -> list[tuple[str, float, float]]:
+    """Recall of Qulaq and of the reference rule over the grid, printed."""
+    points = []
+    for share, jitter in GRID:
+        ours, theirs = [], []
+        for seed in range(1, seeds + 1):
+            changed = evaded(rows, share, jitter, seed)
+            bare = without_labels(changed)
+            ours.append(score_stream(changed, replay_rows(bare, rules)))
+            theirs.append(score_stream(changed, reference_rule(bare, 6 * 3600)))
+        name = f"{share:.0%} replaced, {jitter:.0f} h jitter"
+        for who, scores in (("Qulaq", ours), ("ref. 6 h", theirs)):
+            print(f"  {name + ': ' + who:40} recall {statistics.mean(x.recall for x in scores):5.3f}  "
+                  f"false {statistics.mean(x.false_share for x in scores):4.0%}  ({seeds} draws)", flush=True)
+        points.append((name, statistics.mean(x.recall for x in ours), statistics.mean(x.recall for x in theirs)))
+    changed = evaded(rows, 0.5, 6.0, foreign=True)
+    show("50% by words of nowhere, 6 h: Qulaq", score_stream(changed, replay_rows(without_labels(changed), rules)))
+    return points
+
+
+def chart(points: dict[str, list[tuple[str, float, float]]]) -> str:
+    """Recall under evasion as an SVG: a pair of bars per cell of the grid, Qulaq and the reference rule."""
+    rows = [(f"{stream}: {name}", ours, theirs) for stream, cells in points.items() for name, ours, theirs in cells]
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{40 + 26 * len(rows)}" font-family="sans-serif" font-size="12">',
+           '<text x="10" y="18">Recall of copied campaigns without hashtags: Qulaq (dark), reference rule of 6 h (light)</text>']
+    for i, (name, ours, theirs) in enumerate(rows):
+        y = 32 + 26 * i
+        out += [f'<text x="10" y="{y + 14}">{name}</text>',
+                f'<rect x="230" y="{y + 2}" width="{400 * ours:.0f}" height="9" fill="#1b4f72"/>',
+                f'<rect x="230" y="{y + 12}" width="{400 * theirs:.0f}" height="6" fill="#aebfca"/>',
+                f'<text x="{236 + 400 * max(ours, theirs):.0f}" y="{y + 14}">{ours:.2f} / {theirs:.2f}</text>']
+    return "\n".join([*out, "</svg>", ""])
+
+
 def main(argv: Sequence[str]) -> int:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="bench surges", description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--quick", action="store_true", help="without the evasion grid")
+    parser.add_argument("--seeds", type=int, default=3, help="draws per cell of the evasion grid")
+    parser.add_argument("--chart", type=Path, help="where to write the chart of errors (SVG)")
     args = parser.parse_args(argv)
     if not args.data.is_dir():
         print(f"bench surges: no data at {args.data}; give --data DIR", file=sys.stderr)
         return 0
     rules = load_rules()
+    scored: dict[str, list[tuple[float, bool]]] = {"earlier": [], "later": []}
+    points = {}
     for name in ("ru", "en"):
         rows = read(args.data / f"stream_{name}.jsonl")
         seen = without_labels(rows)
         print(f"stream_{name}: {len(rows)} posts; recall, false alerts, lag after the third author (median / p90)")
-        alerts = replay_rows(seen, rules)
+        told = verdicts(seen, rules)
+        alerts = first_alerts(told)
         show("Qulaq", score_stream(rows, alerts))
         times = sorted(seconds(r["created_at"]) for r in rows if r["campaign_label"])
         middle = times[len(times) // 2]
         show("Qulaq, earlier half", score_stream(rows, alerts, to=middle))
         show("Qulaq, later half", score_stream(rows, alerts, since=middle))
+        scored["earlier"] += calibration(rows, [v for v in told if v.window_start.timestamp() < middle])
+        scored["later"] += calibration(rows, [v for v in told if v.window_start.timestamp() >= middle])
         show("reference rule, 1 h", score_stream(rows, reference_rule(seen, 3600)))
         show("reference rule, 6 h", score_stream(rows, reference_rule(seen, 6 * 3600)))
         copied = [r for r in rows if not (r["campaign_label"] and "hashtag" in r["campaign_label"])]
@@ -215,25 +290,27 @@ def main(argv: Sequence[str]) -> int:
         bare = without_labels(copied, tags=False)
         show("copied, no hashtags: Qulaq", score_stream(copied, replay_rows(bare, rules)))
         show("copied, no hashtags: reference 6 h", score_stream(copied, reference_rule(bare, 6 * 3600)))
-        for share, jitter in () if args.quick else ((0.0, 6.0), (0.3, 0.0), (0.3, 6.0), (0.5, 6.0)):
-            changed = evaded(rows, share, jitter)
-            bare = without_labels(changed)
-            show(f"{share:.0%} replaced, {jitter:.0f} h jitter: Qulaq", score_stream(changed, replay_rows(bare, rules)))
-            show(f"{share:.0%} replaced, {jitter:.0f} h jitter: ref. 6 h",
-                 score_stream(changed, reference_rule(bare, 6 * 3600)))
+        if not args.quick:
+            points[name] = evasion(rows, rules, args.seeds)
         posts = observations(seen)
         observer, spent = Observer(rules), []
-        start = time.perf_counter()
+        start = time.process_time()
         for post in posts:
-            before = time.perf_counter()
+            before = time.process_time()
             observer.observe(post)
-            spent.append(time.perf_counter() - before)
-        whole = time.perf_counter() - start
+            spent.append(time.process_time() - before)
+        whole = time.process_time() - start
         print(f"  speed {len(posts) / whole:,.0f} posts/s, p50 {statistics.median(spent) * 1e6:.0f} us, "
               f"p99 {sorted(spent)[int(0.99 * len(spent))] * 1e3:.2f} ms")
+    for half, pairs in scored.items():
+        print(f"calibration, {half} halves of both streams: error {calibration_error(pairs):.3f} over {len(pairs)} surges")
+    whole_error = calibration_error(scored["earlier"] + scored["later"])
+    print(f"calibration, both: error {whole_error:.3f}")
     for file in ("organic_crisislex.jsonl", "organic_outage_city.jsonl"):
         for harder in (False, True):
             events = crisis_events(args.data / file, rules, harder)
             print(f"{file}, {'every post an author of its own' if harder else 'authors as given'}: "
                   f"{sum(1 for n in events.values() if n)} of {len(events)} accused, {sum(events.values())} alerts")
+    if args.chart and points:
+        args.chart.write_text(chart(points), encoding="utf-8")
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from config.document import ConfigErrors, Problem, Unreadable, as_mapping, did_you_mean, read
 from config.languages import N_, language
+from config.workdays import load_workdays
 from monitor.surge.judge import Phrase
 from monitor.surge.normal import normalise
 from monitor.surge.observe import SurgeVerdict
@@ -32,7 +33,7 @@ def load_rules(path: Path | None = None) -> Rules:
     if document.data is None and document.problems:     # not even YAML
         raise RulesError(document.problems)
     found = dict(as_mapping(document))
-    shape = {f.name: str(Rules.__annotations__[f.name]) for f in fields(Rules) if f.name != "ruleset"}
+    shape = {f.name: str(Rules.__annotations__[f.name]) for f in fields(Rules) if f.name not in ("ruleset", "days_off")}
     for name, value in found.items():
         if name not in shape:
             document.problem((name,), f"unknown key{did_you_mean(name, shape)}")
@@ -40,15 +41,31 @@ def load_rules(path: Path | None = None) -> Rules:
             document.problem((name,), f"{value!r:.60} does not fit, expected {shape[name]}")
     if lacking := sorted(shape.keys() - found.keys()):
         document.problem((), f"{', '.join(lacking)}: missing; restore what you took away")
+    elif not document.problems and not _rising(found["calibrated_points"], found["calibrated_scores"]):
+        document.problem(("calibrated_points",), "each needs a value in calibrated_scores, both rising, scores from 0 to 1")
     if document.problems:
         raise RulesError(document.problems)
     ruleset = blake2b(repr(document.data).encode(), digest_size=8).hexdigest()
-    found["windows"] = tuple(found["windows"])
+    for name in ("windows", "calibrated_points", "calibrated_scores"):
+        found[name] = tuple(found[name])
     found["volume_windows"] = tuple(sorted(found["volume_windows"]))
     found["open_calls"] = tuple(call.lower() for call in found["open_calls"])
-    # Stop words are compared as stems, in the folded spelling that the posts are compared in.
-    found["stop_words"] = frozenset(s for word in found["stop_words"].split() for s in normalise(word).stems)
-    return Rules(**found, ruleset=ruleset)
+    # Words are compared as stems, in the folded spelling that the posts are compared in.
+    for name in ("stop_words", "requests", "demands", "repairs", "places", "sources", "announces"):
+        found[name] = frozenset(s for word in found[name].split() for s in normalise(word).words)
+    return Rules(**found, ruleset=ruleset, days_off=_days_off())
+
+
+@cache
+def _days_off() -> frozenset[str]:
+    """Days on which people write as on a Sunday, of the years that a stream may be of."""
+    calendar = load_workdays()
+    return frozenset(day.isoformat() for year in range(2024, 2031) for day in calendar.of(year)[0])
+
+
+def _rising(points: list[float], scores: list[float]) -> bool:
+    return len(points) == len(scores) and sorted(set(points)) == points and sorted(scores) == scores \
+        and 0 <= scores[0] <= scores[-1] <= 1
 
 
 def _fits(kind: str, value: Any) -> bool:
@@ -65,6 +82,8 @@ def _fits(kind: str, value: Any) -> bool:
             return isinstance(value, list) and all(isinstance(v, str) for v in value)
         case "frozenset[str]":
             return isinstance(value, str)
+        case "tuple[float, ...]":
+            return isinstance(value, list) and bool(value) and all(isinstance(v, int | float) for v in value)
         case _:
             return isinstance(value, dict) and all(isinstance(v, int | float) for v in value.values())
 

@@ -84,11 +84,13 @@ def as_lines(verdicts: Iterable[SurgeVerdict]) -> Iterator[bytes]:
 def as_row(v: SurgeVerdict) -> dict[str, Any]:
     """A verdict as the object of one line."""
     return {
-        "surge_id": v.surge_id, "kind": v.kind, "verdict": v.verdict, "score": v.score,
+        "surge_id": v.surge_id, "kind": v.kind, "parts": list(v.parts), "verdict": v.verdict, "score": v.score,
         "detected_at": v.detected_at.isoformat(), "window_start": v.window_start.isoformat(),
         "window_end": v.window_end.isoformat(), "authors": v.authors, "post_ids": list(v.post_ids),
-        "signals": [{"kind": s.kind, "family": s.family, "value": s.value, "expected": s.expected, "p": s.p}
+        "signals": [{"kind": s.kind, "family": s.family, "value": s.value, "expected": s.expected, "p": s.p,
+                     "points": s.points}
                     for s in v.signals],
-        "counter": [{"kind": c.kind, "value": c.value, "strength": round(c.strength, 2)} for c in v.counter],
+        "counter": [{"kind": c.kind, "value": c.value, "strength": round(c.strength, 2), "points": c.points}
+                    for c in v.counter],
         "explanation_kk": explain(v, "kk"), "explanation_ru": explain(v, "ru"),
     }

@@ -1,131 +1,168 @@
 """Which authors were seen before, and which were together in an earlier group of copies.
 
-Authors come as keyed hashes and are compared as short numbers, which are forgotten after 30 days and can't
-be listed.
+Authors come as keyed hashes and are compared as short numbers, in shards of five days that are dropped whole before they
+are 30 days old; they can't be listed.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
-DAY = 86400.0
+SHARD = 5 * 86400
 GROUPS_PER_AUTHOR = 8
 REMEMBERED = 20_000
 """Posts over which it is learnt how usual known authors and repeaters are; halved beyond."""
 OWN_POSTS = 3
 """Posts in words of their own that make an author a voice of this place."""
-SETTLED = 3600.0
-"""Seconds after which an author's first post makes them a known voice: before, it may belong to the same
+SETTLED = 60
+"""Minutes after which an author's first post makes them a known voice: before, it may belong to the same
 action."""
+HEARD = 30
+"""Posts after which some author should have written twice."""
+YOUNG = 30 * 86400
+"""Seconds of age below which an account counts as young."""
 
 
 def mark(author: str) -> int:
-    """An author key as 48 bits: enough to compare, too short to be looked up."""
-    return int.from_bytes(blake2b(author.encode("utf-8", "replace"), digest_size=6).digest(), "big")
+    """An author key as 48 bits, never 0: enough to compare, too short to be looked up."""
+    return int.from_bytes(blake2b(author.encode("utf-8", "replace"), digest_size=6).digest(), "big") or 1
 
 
+@dataclass(slots=True)
+class Shard:
+    """Authors first seen in five days: minute of their first post and number of own posts in one number; their groups."""
+
+    bucket: int
+    seen: dict[int, int] = field(default_factory=dict)
+    groups: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Companions:
-    """Authors of the last `window` seconds: first seen, and numbers of the groups they took part in."""
+    """Authors of the last 25 to 30 days, and what is usual among them."""
 
-    __slots__ = ("_first", "_groups", "_heard", "_known", "_ordinary", "_own", "_queue", "_repeaters", "_sizes", "_window")
-
-    def __init__(self, window: int) -> None:
-        self._window = window
-        self._first: dict[int, float] = {}
-        self._groups: dict[int, tuple[int, ...]] = {}
-        self._queue: deque[tuple[float, int]] = deque()
-        self._sizes: dict[int, int] = {}
-        self._known = 0.0
-        self._heard = 0.0
-        self._own: dict[int, int] = {}
-        self._repeaters = 0.0
-        self._ordinary = 0.0
+    shards: list[Shard] = field(default_factory=list)
+    sizes: dict[int, int] = field(default_factory=dict)
+    known_posts: float = 0.0
+    heard: float = 0.0
+    returned: float = 0.0
+    repeaters: float = 0.0
+    ordinary_posts: float = 0.0
+    young: float = 0.0
+    aged: float = 0.0
 
     def __len__(self) -> int:
-        return len(self._first)
+        return sum(len(shard.seen) for shard in self.shards)
 
-    def forget(self, now: float) -> None:
-        """Drop the authors first seen before the window."""
-        queue = self._queue
-        while queue and queue[0][0] < now - self._window:
-            _, author = queue.popleft()
-            self._first.pop(author, None)
-            self._own.pop(author, None)
-            for group in self._groups.pop(author, ()):
-                self._sizes[group] -= 1
-                if not self._sizes[group]:
-                    del self._sizes[group]
+    def forget(self, now: float, window: int) -> None:
+        """Drop the shards that began before the window."""
+        while self.shards and self.shards[0].bucket * SHARD < now - window:
+            for groups in self.shards.pop(0).groups.values():
+                for group in groups:
+                    self._leave(group)
 
-    def known(self, author: str, at: float) -> bool:
-        """Whether the author wrote more than an hour before `at`."""
-        first = self._first.get(mark(author))
-        return first is not None and at - first > SETTLED
+    def _leave(self, group: int) -> None:
+        left = self.sizes[group] - 1
+        if left:
+            self.sizes[group] = left
+        else:
+            del self.sizes[group]
 
-    def saw(self, author: str, at: float) -> None:
-        """Remember an author, and how usual it is for a post to come from a known one."""
-        number = mark(author)
-        first = self._first.get(number)
-        self._heard += 1.0
-        if first is not None and at - first > SETTLED:
-            self._known += 1.0
-        if self._heard > REMEMBERED:
-            self._heard *= 0.5
-            self._known *= 0.5
-        if first is None:
-            self._first[number] = at
-            self._queue.append((at, number))
+    def _shard(self, author: int) -> Shard | None:
+        for shard in reversed(self.shards):
+            if author in shard.seen:
+                return shard
+        return None
 
-    def voice(self, author: str, at: float) -> bool:
+    def saw(self, author: int, at: float) -> bool:
+        """Remember an author; whether they wrote more than an hour before."""
+        shard = self._shard(author)
+        minute = int(at // 60)
+        known = shard is not None and minute - (shard.seen[author] >> 8) > SETTLED
+        self.heard += 1.0
+        self.known_posts += known
+        self.returned += shard is not None
+        if self.heard > REMEMBERED:
+            self.heard *= 0.5
+            self.returned *= 0.5
+            self.known_posts *= 0.5
+        if shard is None:
+            bucket = int(at // SHARD)
+            if not self.shards or self.shards[-1].bucket < bucket:
+                self.shards.append(Shard(bucket))
+            self.shards[-1].seen[author] = minute << 8
+        return known
+
+    def aged_at(self, age: float) -> bool:
+        """Learn how usual young accounts are; whether one of this age (seconds) is young."""
+        self.aged += 1.0
+        self.young += age < YOUNG
+        if self.aged > REMEMBERED:
+            self.aged *= 0.5
+            self.young *= 0.5
+        return age < YOUNG
+
+    def voice(self, author: int, at: float) -> bool:
         """Whether the author has long been heard here with words of their own, and copies less than that."""
-        number = mark(author)
-        first = self._first.get(number)
-        own = self._own.get(number, 0)
-        copied = len(self._groups.get(number, ()))
-        return first is not None and at - first > SETTLED and own >= OWN_POSTS and own >= 2 * copied
+        shard = self._shard(author)
+        if shard is None:
+            return False
+        seen = shard.seen[author]
+        own = seen & 255
+        return int(at // 60) - (seen >> 8) > SETTLED and own >= OWN_POSTS and own > len(shard.groups.get(author, ()))
 
-    def ordinary(self, author: str) -> None:
+    def ordinary(self, author: int) -> None:
         """Learn from a post that nobody copied how usual authors are who took part in copying before."""
-        number = mark(author)
-        if number in self._first:
-            self._own[number] = self._own.get(number, 0) + 1
-        repeats = 1.0 if number in self._groups else 0.0
-        self._repeaters += repeats
-        self._ordinary += 1.0
-        if self._ordinary > REMEMBERED:
-            self._ordinary *= 0.5
-            self._repeaters *= 0.5
+        shard = self._shard(author)
+        if shard is not None:
+            if shard.seen[author] & 255 < 255:
+                shard.seen[author] += 1
+            self.repeaters += author in shard.groups
+        self.ordinary_posts += 1.0
+        if self.ordinary_posts > REMEMBERED:
+            self.ordinary_posts *= 0.5
+            self.repeaters *= 0.5
 
     @property
     def usual_repeaters(self) -> float:
         """Share of ordinary posts whose author took part in a group of copies before."""
-        return (self._repeaters + 2.0) / (self._ordinary + 100.0)
+        return (self.repeaters + 2.0) / (self.ordinary_posts + 100.0)
 
     @property
     def usual(self) -> float:
         """Share of recent posts whose author was known before."""
-        return self._known / (self._heard + 50.0)
+        return self.known_posts / (self.heard + 50.0)
 
-    def earlier(self, author: str) -> tuple[int, ...]:
+    @property
+    def nameless(self) -> bool:
+        """Whether nobody ever returns: then a name stands for a post, not for a person, and authors cannot be counted."""
+        return self.heard >= HEARD and self.returned < 0.01 * self.heard
+
+    @property
+    def usual_young(self) -> float:
+        """Share of recent posts from young accounts, of those whose age is known."""
+        return (self.young + 1.0) / (self.aged + 20.0)
+
+    def earlier(self, author: int) -> tuple[int, ...]:
         """Numbers of the groups that the author took part in."""
-        return self._groups.get(mark(author), ())
+        shard = self._shard(author)
+        return () if shard is None else shard.groups.get(author, ())
 
-    def join(self, author: str, group: int) -> None:
+    def join(self, author: int, group: int) -> None:
         """Remember that the author took part in a group of copies."""
-        number = mark(author)
-        if number not in self._first:
+        shard = self._shard(author)
+        if shard is None:
             return
-        before = self._groups.get(number, ())
+        before = shard.groups.get(author, ())
         if group in before:
             return
         if len(before) >= GROUPS_PER_AUTHOR:
-            dropped, before = before[0], before[1:]
-            self._sizes[dropped] -= 1
-            if not self._sizes[dropped]:
-                del self._sizes[dropped]
-        self._groups[number] = (*before, group)
-        self._sizes[group] = self._sizes.get(group, 0) + 1
+            self._leave(before[0])
+            before = before[1:]
+        shard.groups[author] = (*before, group)
+        self.sizes[group] = self.sizes.get(group, 0) + 1
 
     def size(self, group: int) -> int:
         """How many remembered authors took part in a group."""
-        return self._sizes.get(group, 0)
+        return self.sizes.get(group, 0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import exp, lgamma, log, log10
 
 from monitor.surge.companions import Companions
-from monitor.surge.copies import Group
+from monitor.surge.copies import Copies, Group
 from monitor.surge.markers import Marker
 from monitor.surge.pace import Pace
 from monitor.surge.rules import Rules
@@ -22,6 +22,11 @@ from monitor.surge.vocabulary import Vocabulary
 
 FLOOR = 1e-12
 """Smallest p that is told: below it the null is wrong in ways that no table of figures shows."""
+
+
+VARIANT_STAYS = 0.15
+"""Share of natural variants of a text (a headline reworded) that keep its length and the places of its words; in both
+development streams it is 0.05."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Signal:
     value: float
     expected: float
     p: float
+    points: float = 0.0
+    """What it adds to the logit, 0 where another signal of its family weighs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class Counter:
     kind: str
     value: float
     strength: float
+    points: float = 0.0
+    """What it takes off the logit."""
 
 
 def poisson_tail(seen: int, expected: float) -> float:
@@ -83,26 +92,26 @@ def binomial_tail(seen: int, of: int, share: float) -> float:
 
 
 def synchrony(times: Sequence[float], windows: Iterable[int], pace: Pace) -> Signal | None:
-    """The tightest crowding of first posts of distinct authors, against the same number placed at random in
-    the stream.
+    """The tightest crowding of first posts of distinct authors, against all of them placed at random in the stream.
 
-    `times` sorted; `p` is corrected for the windows tried.
+    `times` sorted, of the last three days: a phrase that is always about is crowded nowhere. `p` is corrected for the windows
+    tried.
     """
-    if len(times) < 3:
+    total = len(times)
+    if total < 3:
         return None
     best: Signal | None = None
     tried = 0
-    newest = times[-1]
     for window in windows:
-        first = bisect_left(times, newest - window)
-        inside = len(times) - first
+        first = bisect_left(times, times[-1] - window)
+        inside = total - first
         tried += 1
         if inside < 3:
             continue
-        share = pace.share(times[first], newest)
-        p = min(1.0, max(FLOOR, inside * share ** (inside - 1)))
+        share = pace.share(times[first], times[-1])
+        p = min(1.0, max(FLOOR, inside * binomial_tail(inside - 1, total - 1, share)))
         if best is None or p < best.p:
-            best = Signal("synchrony", "synchrony", float(inside), round(max(inside * share, 0.001), 3), p)
+            best = Signal("synchrony", "synchrony", float(inside), round(max(total * share, 0.001), 3), p)
     if best is None:
         return None
     return Signal(best.kind, best.family, best.value, best.expected, min(1.0, best.p * tried))
@@ -167,18 +176,35 @@ def newcomers(known: int, fresh: int, companions: Companions) -> Signal | None:
     return Signal("newcomers", "newcomers", float(fresh), round(of * (1 - usual), 2), p)
 
 
+def young_accounts(young: int, aged: int, companions: Companions) -> Signal | None:
+    """Authors whose accounts are younger than a month, against how usual these are here. Corroborates, never decides."""
+    if aged < 3 or young < 2:
+        return None
+    usual = companions.usual_young
+    return Signal("young_accounts", "age", float(young), round(aged * usual, 2), binomial_tail(young, aged, usual))
+
+
+def wording_p(group: Group, rules: Rules, pace: Pace) -> float:
+    """Chance that some such group comes to be among the posts of the window: there are as many occasions as posts."""
+    posts = pace.count(group.newest - rules.match_window, group.newest)
+    return min(1.0, max(FLOOR, max(posts, len(group.authors)) * float(10.0**-group.chance)))
+
+
 def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, vocabulary: Vocabulary,
-             usual: float,
-             ) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
+             copies: Copies) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
     """Evidence on a group of near-identical texts."""
-    times = sorted(at for at in group.authors.values() if at >= group.newest - rules.match_window)
-    k = len(times)
+    times = sorted(group.authors.values())
+    k = len(times) - bisect_left(times, group.newest - rules.match_window)
     signals: list[Signal] = []
-    bits = sum(vocabulary.bits(stem) for stem in group.stems)
-    # Copies that independent authors would write: bits halve the chance of each; capped, since people do
-    # quote.
-    p = max(FLOOR, 2.0 ** (-min(bits, 30.0) / 8 * max(0, k - 1)))
-    signals.append(Signal("copies", "wording", float(k), 1.0, p))
+    p = wording_p(group, rules, pace)
+    altered = group.altered * 2 > len(group.authors)
+    # The first author, and of the others as many as ordinary posts resemble an earlier one as much.
+    usual = 1.0 + (k - 1) * 10.0 ** -(group.chance / max(1, len(group.authors) - 1))
+    signals.append(Signal("template" if altered else "copies", "marker" if group.tagged else "wording", float(k), round(usual, 2), p))
+    if group.altered >= 3 and group.fixed() < 0.5:
+        expected = VARIANT_STAYS * group.altered
+        signals.append(Signal("padding", "padding", float(group.stayed), round(expected, 2),
+                              binomial_tail(group.stayed, group.altered, VARIANT_STAYS)))
     if (s := synchrony(times, rules.windows, pace)) is not None:
         signals.append(s)
     if (s := together_before(group.companions, len(group.authors), group.number, companions)) is not None:
@@ -187,18 +213,20 @@ def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, voc
         signals.append(s)
     if (s := newcomers(group.known_before, group.fresh, companions)) is not None:
         signals.append(s)
+    if (s := young_accounts(group.young, group.aged, companions)) is not None:
+        signals.append(s)
     networks = {m.network for m in group.members if m.network}
     if len(networks) > 1:
         p = 10.0 ** -(len(networks) - 1)
         signals.append(Signal("networks", "networks", float(len(networks)), 1.0, p))
-    return tuple(signals), counters_of_group(group, rules, vocabulary, usual)
+    return tuple(signals), counters_of_group(group, rules, vocabulary, copies.usual)
 
 
 def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual: float) -> tuple[Counter, ...]:
     """What speaks against: the stream is full of the same subject in other words, details of one's own, an
     old notice."""
     counters: list[Counter] = []
-    about = subject(group.stems, vocabulary)
+    about = subject(group.core(), vocabulary)
     strength = (about - rules.subject_from) / (rules.subject_full - rules.subject_from)
     if strength > 0.0:
         counters.append(Counter("subject", round(about, 3), min(1.0, strength)))
@@ -206,11 +234,15 @@ def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual:
     strength = (usual - rules.copies_from) / (rules.copies_full - rules.copies_from)
     if strength > 0.0:
         counters.append(Counter("usual_copies", round(usual, 3), min(1.0, strength)))
-    own = [m.numbers for m in group.members if m.author is not None and m.numbers]
+    own = [m.details for m in group.members if m.author and m.details]
     if len(own) >= 3:
         varied = len(set(own)) / len(group.members)
         if varied > 0.5:
             counters.append(Counter("own_details", round(varied, 2), min(1.0, varied)))
+    if group.asking * 2 > group.posts:
+        counters.append(Counter("place_request", float(group.asking), 1.0))
+    if group.quoting * 2 > group.posts:
+        counters.append(Counter("quoted_notice", float(group.quoting), 1.0))
     if group.reposts > 2 * group.posts:
         strength = min(1.0, group.reposts / (10 * max(1, group.posts)))
         counters.append(Counter("reposts", float(group.reposts), strength))
@@ -225,52 +257,57 @@ def known_voices(voices: int, authors: int) -> list[Counter]:
     return [Counter("known_voices", round(share, 2), min(1.0, (share - 0.5) / 0.3))] if share > 0.5 else []
 
 
-def subject(stems: tuple[str, ...], vocabulary: Vocabulary) -> float:
+def subject(words: Sequence[int], vocabulary: Vocabulary) -> float:
     """Share of the stream's distinct texts that have the second most common word of a text: two words make
     a subject."""
-    shares = sorted((vocabulary.share(stem) for stem in stems), reverse=True)
-    return shares[1] if len(shares) > 1 else 0.0
+    shares = sorted(map(vocabulary.share, set(words)))
+    return shares[-2] if len(shares) > 1 else 0.0
 
 
 def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usually: float,
               posts_per_author: float, now: float) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
-    """Evidence on a shared tag, link or phone: rarity by its own past, then what its posts have in common."""
+    """Evidence on a shared tag, link, phone or image: rarity by its own past, then what its posts have in common."""
     k = len(marker.authors)
+    posts = len(marker.uses)
     signals: list[Signal] = []
-    span = max(now - marker.born, float(rules.match_window))
-    expected = (marker.left + 0.3) * rules.match_window / span
+    span = max(now - marker.born, float(rules.marker_window))
+    expected = (marker.left + 0.3) * rules.marker_window / span
     signals.append(Signal(marker.kind, "marker", float(k), round(expected, 3), poisson_tail(k, expected)))
-    copied = set().union(*(a for a in marker.texts.values() if len(a) > 1)) if marker.texts else set()
+    phrase = marker.kind == "phrase"        # its texts are alike by definition, and a short cry spreads in a minute
+    copied = set() if phrase else marker.copied()
     if len(copied) >= 2:
         usual = max(copied_usually, 0.03)
         signals.append(Signal("copied_share", "wording", float(len(copied)), round(usual * k, 2),
                               binomial_tail(len(copied), k, usual)))
-    first: dict[str, float] = {}
+    first: dict[int, float] = {}
     for use in marker.uses:
-        if use.author is not None:
+        if use.author:
             first.setdefault(use.author, use.at)
-    if (s := burst(sorted(first.values()))) is not None:
+    if not phrase and (s := burst(sorted(first.values()))) is not None:
         signals.append(s)
-    extra = marker.posts - k
+    extra = posts - k
     usual_extra = max(posts_per_author - 1.0, 0.05) * k
-    if extra > usual_extra and extra >= 3:
-        signals.append(Signal("concentration", "concentration", round(marker.posts / k, 2),
+    if not phrase and extra > usual_extra and extra >= 3:
+        signals.append(Signal("concentration", "concentration", round(posts / k, 2),
                               round(1 + usual_extra / k, 2), poisson_tail(extra, usual_extra)))
     if (s := together_before(marker.companions, k, -1, companions)) is not None:
         signals.append(s)
     if (s := repeaters(min(marker.repeaters, k), k, companions)) is not None:
         signals.append(s)
-    if (s := newcomers(marker.known_before, marker.fresh, companions)) is not None:
+    if not phrase and (s := newcomers(marker.known_before, marker.fresh, companions)) is not None:
         signals.append(s)
     counters: list[Counter] = []
-    about = sum(use.subject for use in marker.uses) / max(1, len(marker.uses))
+    about = sum(use.subject for use in marker.uses) / max(1, posts)
     strength = (about - rules.subject_from) / (rules.subject_full - rules.subject_from)
     if strength > 0.0:
         counters.append(Counter("subject", round(about, 3), min(1.0, strength)))
     counters += known_voices(min(marker.voices, k), k)
-    varied = 1.0 - len(copied) / k
+    varied = 0.0 if phrase else 1.0 - len(copied) / k
     if varied > 0.5:
         counters.append(Counter("own_words", round(varied, 2), (varied - 0.5) / 0.5))
+    talking = sum(use.reply for use in marker.uses) / max(1, posts)
+    if talking > 0.3 and varied > 0.5:
+        counters.append(Counter("talk", round(talking, 2), min(1.0, talking)))
     return tuple(signals), tuple(counters)
 
 

@@ -6,9 +6,9 @@ The verdict is about posts and never about persons; a person decides what follow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import exp, log2
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from monitor.surge.evidence import Counter, Signal, weight_of
@@ -38,6 +38,9 @@ VERDICTS: dict[str, str] = {
 }
 SIGNALS: dict[str, str] = {
     "copies": N_("%(value)d authors published nearly the same text as posts of their own."),
+    "template": N_("%(value)d authors published one text with words exchanged; chance gives %(expected)s."),
+    "padding": N_("%(value)d texts have words exchanged in place; of natural variants it would be %(expected)s."),
+    "phrase": N_("%(value)d authors wrote the same few words or none; %(expected)s would be usual."),
     "copied_share": N_("%(value)d of the authors repeat each other's texts; %(expected)s would be usual."),
     "synchrony": N_("%(value)d authors wrote at nearly the same time; by chance it would be %(expected)s."),
     "burst": N_("%(value)d authors wrote within one minute; an even hour would give %(expected)s."),
@@ -49,6 +52,8 @@ SIGNALS: dict[str, str] = {
     "tag": N_("%(value)d authors use one hashtag; %(expected)s would be usual."),
     "link": N_("%(value)d authors share one link; %(expected)s would be usual."),
     "phone": N_("%(value)d authors name one phone number; %(expected)s would be usual."),
+    "image": N_("%(value)d authors share one picture; %(expected)s would be usual."),
+    "young_accounts": N_("%(value)d of the accounts are younger than a month; %(expected)s would be usual."),
     "concentration": N_("%(value)s posts per author; %(expected)s would be usual."),
     "volume": N_("%(value)d authors wrote on this subject; %(expected)s would be usual for this time."),
 }
@@ -61,9 +66,18 @@ COUNTERS: dict[str, str] = {
     "open_call": N_("Against it: the text openly asks to be copied or signed."),
     "known_voices": N_("Against it: most authors have long been writing here in words of their own."),
     "usual_copies": N_("Against it: similar texts are usual in this stream."),
+    "place_request": N_("Against it: the text asks for something at a place that it names."),
+    "quoted_notice": N_("Against it: an official notice is being passed on."),
+    "talk": N_("Against it: the authors talk with each other."),
     "unknown_authors": N_("The network does not say who wrote: authors cannot be counted."),
+    "nameless": N_("Nobody writes here twice: a name stands for a post, and authors cannot be counted."),
     "few_authors": N_("Fewer than %(value)d distinct authors: too few to judge."),
 }
+
+
+ABOUT = N_("Most often they speak of: %(words)s.")
+CORROBORATES = frozenset({"age"})
+"""Families that add points and never count as one of the independent ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,54 +86,79 @@ class Opinion:
 
     verdict: Name
     score: float
+    signals: tuple[Signal, ...]
+    counters: tuple[Counter, ...]
     phrases: tuple[Phrase, ...]
 
 
-
-def probability(signals: tuple[Signal, ...], counters: tuple[Counter, ...], rules: Rules) -> float:
-    """Additive model: each family counts once, by its strongest signal; counter-evidence is taken off."""
-    strongest: dict[str, float] = {}
-    for s in signals:
-        if s.kind == "copies":
-            points = rules.weights["copies"] * min(rules.caps["copies"], log2(max(1.0, s.value)))
-        else:
-            points = rules.weights.get(s.kind, 0.0) * weight_of(s.p, rules.caps.get(s.kind, 4.0))
-        strongest[s.family] = max(strongest.get(s.family, 0.0), points)
-    logit = rules.bias + sum(strongest.values())
-    logit -= sum(rules.against.get(c.kind, 0.0) * c.strength for c in counters)
-    return 1.0 / (1.0 + exp(-max(-30.0, min(30.0, logit))))
+def weighed(signals: Sequence[Signal], counters: Sequence[Counter], rules: Rules,
+            ) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
+    """Signals and counter-evidence with their points: each family counts once, by its strongest signal."""
+    best: dict[str, tuple[float, int]] = {}
+    for i, s in enumerate(signals):
+        points = rules.weights.get(s.kind, 0.0) * weight_of(s.p, rules.caps.get(s.kind, 4.0))
+        if points > best.get(s.family, (0.0, -1))[0]:
+            best[s.family] = (points, i)
+    counted = {i: points for points, i in best.values()}
+    return (tuple(replace(s, points=round(counted.get(i, 0.0), 3)) for i, s in enumerate(signals)),
+            tuple(replace(c, points=round(rules.against.get(c.kind, 0.0) * c.strength, 3)) for c in counters))
 
 
-def families(signals: tuple[Signal, ...], rules: Rules) -> set[str]:
+def logit(signals: Sequence[Signal], counters: Sequence[Counter], rules: Rules) -> float:
+    """The additive model: points for, less points against."""
+    return rules.bias + sum(s.points for s in signals) - sum(c.points for c in counters)
+
+
+def probability(points: float, rules: Rules) -> float:
+    """Points as the share of such surges that are coordinated: straight lines between the fitted points."""
+    knots = list(zip(rules.calibrated_points, rules.calibrated_scores, strict=True))
+    if points <= knots[0][0]:
+        return knots[0][1]
+    for (low, below), (high, above) in pairwise(knots):
+        if points <= high:
+            return below + (above - below) * (points - low) / (high - low)
+    return knots[-1][1]
+
+
+def families(signals: Sequence[Signal], rules: Rules) -> set[str]:
     """The families that speak for coordination each by itself."""
-    return {s.family for s in signals if s.p <= rules.family_p and rules.weights.get(s.kind, 0.0) > 0.0}
+    return {s.family for s in signals
+            if s.p <= rules.family_p and rules.weights.get(s.kind, 0.0) > 0.0 and s.family not in CORROBORATES}
 
 
-def judge(signals: tuple[Signal, ...], counters: tuple[Counter, ...], rules: Rules, *, authors: int,
-          posts: int, span: float, openly: bool, unknown: int = 0) -> Opinion:
+def judge(signals: Sequence[Signal], counters: Sequence[Counter], rules: Rules, *, authors: int,
+          posts: int, span: float, openly: bool, unknown: int = 0, nameless: bool = False) -> Opinion:
     """The opinion on one surge of copies or of a shared marker."""
-    score = probability(signals, counters, rules)
+    signals, counters = weighed(signals, counters, rules)
+    points = logit(signals, counters, rules)
+    score = probability(points, rules)
     extra: list[Phrase] = []
     verdict: Name
-    if openly:
-        score = min(score, 0.3)
+    if openly or nameless:
+        score = min(score, rules.told_openly)
     if authors < rules.min_authors:
         verdict = "inconclusive"
-        score = min(score, 0.49)
         kind = "unknown_authors" if unknown >= rules.min_authors else "few_authors"
         extra.append(Phrase(COUNTERS[kind], {"value": rules.min_authors}))
     elif openly:
         verdict = "organised"
-    elif score >= rules.coordinated_at and len(families(signals, rules)) >= rules.min_families:
+    elif nameless:
+        verdict = "inconclusive"
+        extra.append(Phrase(COUNTERS["nameless"], {}))
+    elif points >= rules.coordinated_at and len(families(signals, rules)) >= rules.min_families:
         verdict = "coordinated"
     else:
         verdict = "inconclusive"
-        score = min(score, 0.49)
     said = phrases(verdict, signals, counters, authors, posts, span, tuple(extra))
-    return Opinion(verdict, round(score, 4), said)
+    return Opinion(verdict, round(score, 4), signals, counters, said)
 
 
-def phrases(verdict: Name, signals: tuple[Signal, ...], counters: tuple[Counter, ...], authors: int,
+def about(words: Sequence[str]) -> tuple[Phrase, ...]:
+    """The words that a surge of volume turns on, as a sentence."""
+    return (Phrase(ABOUT, {"words": ", ".join(words)}),) if words else ()
+
+
+def phrases(verdict: Name, signals: Sequence[Signal], counters: Sequence[Counter], authors: int,
             posts: int, span: float, extra: tuple[Phrase, ...] = ()) -> tuple[Phrase, ...]:
     """Verdict first, then what it rests on, strongest first, then what speaks against it."""
     out = [Phrase(VERDICTS[verdict], {"authors": authors, "posts": posts, "span": span})]

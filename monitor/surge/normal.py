@@ -19,8 +19,10 @@ _MENTION = re.compile(r"(?:\brt\s+)?@\w[\w.]*:?")
 _ENTITY = re.compile(r"&#?\w{1,8};")
 _REPOST = re.compile(r"\W{0,3}(?:rt\s+@\w|@\w+:\s)", re.IGNORECASE)
 """`RT @name` and the older way of quoting, `@name: words`."""
+_REPLY = re.compile(r"\s*(?:\[(?:id|club|public)\w*\||@\w)")
 _TAG = re.compile(r"#(\w{2,60})")
 _DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]{4,30}")
 _WORD = re.compile(r"\w+")
 _PHONE = re.compile(r"(?<!\d)(?:\+?7|8)[\s(-]{0,2}(\d{3})[\s)-]{0,2}(\d{3})[\s-]?(\d{2})[\s-]?(\d{2})(?!\d)")
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f"
@@ -38,16 +40,31 @@ scripts."""
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """What of a text is compared. `stems` holds each stem once, in order of appearance, tags among them.
+    """What of a text is compared. `words` holds the stems of all words in their places, tags left out: a campaign
+    changes its tags more easily than its text.
 
-    `numbers` are the digit groups (house, flat, amount): they differ where people fill in a template.
+    `numbers` are the digit groups (house, flat, amount): they differ where people fill in a template. `reply`: the post
+    begins by turning to somebody.
     """
 
-    stems: tuple[str, ...]
+    words: tuple[str, ...]
     tags: tuple[str, ...]
     phones: tuple[str, ...]
     numbers: tuple[str, ...]
     repost: bool
+    reply: bool
+
+    def spoken(self, text: str, stop: frozenset[str]) -> tuple[str, ...]:
+        """The words of the text as written, without function words, names and numbers: fit to be shown when several share them.
+        """
+        if not text.isascii():
+            text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+        found: dict[str, str] = {}
+        for word in _LETTERS.findall(_LINK.sub(" ", _MENTION.sub(" ", _VK_REPLY.sub(" ", text[:2000].lower())))):
+            stem = word.translate(_FOLD)[:STEM]
+            if stem not in stop:
+                found.setdefault(stem, word)
+        return tuple(found.values())[:24]
 
 
 def _one_script(word: str) -> str:
@@ -63,6 +80,7 @@ def normalise(text: str) -> Normal:
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     repost = _REPOST.match(text) is not None
+    reply = _REPLY.match(text) is not None
     text = text.lower()
     if "[" in text:
         text = _VK_REPLY.sub(" ", text)
@@ -78,13 +96,16 @@ def normalise(text: str) -> Normal:
     mixed = not text.isascii() and _LATIN.search(text) is not None
     if not text.isascii():
         text = text.translate(_FOLD)
+    tags: tuple[str, ...] = ()
+    if "#" in text:
+        tags = tuple(dict.fromkeys(_TAG.findall(text)))
+        text = _TAG.sub(" ", text)
     words = _WORD.findall(text)[:MAX_WORDS]
     if mixed:
         words = [_one_script(w) for w in words]
-    tags = tuple(dict.fromkeys(_TAG.findall(text))) if "#" in text else ()
+        tags = tuple(dict.fromkeys(_one_script(t) for t in tags))
     return Normal(
-        stems=tuple(dict.fromkeys(w if w in tags else w[:STEM] for w in words)),
-        tags=tags, phones=phones, repost=repost,
+        words=tuple(w[:STEM] for w in words), tags=tags, phones=phones, repost=repost, reply=reply,
         numbers=tuple(dict.fromkeys(w for w in words if w.isdigit())),
     )
 

@@ -8,26 +8,50 @@ clock, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
+from math import log10
+from zlib import compress, crc32, decompress
+from zlib import error as Damaged  # noqa: N812 - zlib.error says too little where it is caught
+
+from ahocorasick_rs import AhoCorasick
+from msgspec import MsgspecError
 
 from monitor.surge import evidence, judge
-from monitor.surge.companions import Companions
-from monitor.surge.copies import KEPT_POSTS, Copies, Group, Member
+from monitor.surge.cases import Cases, Part, surge_id
+from monitor.surge.companions import Companions, mark
+from monitor.surge.copies import KEPT_POSTS, Copies, Found, Group, Member
 from monitor.surge.evidence import Counter, Signal
 from monitor.surge.judge import Name, Phrase
 from monitor.surge.markers import Marker, Markers, Use
 from monitor.surge.normal import Normal, canonical_link, normalise
 from monitor.surge.pace import Pace
+from monitor.surge.packed import decode, encode
 from monitor.surge.rules import Rules
-from monitor.surge.vocabulary import Vocabulary
+from monitor.surge.vocabulary import Vocabulary, number
 from monitor.surge.volume import Excess, Volume
 
 HOUR = 3600.0
 TOLD_POSTS = 300
 """Post ids named in one verdict, the newest ones."""
+KEPT_CODES = 200_000
+"""Words whose numbers are kept at hand."""
+KEPT_CALLS = 50
+CALLED_WORDS = 3
+"""Words that a group must share with an open call elsewhere."""
+LEAST_WORDS = 3
+FEW_WORDS = 6
+"""A text of so few words and little information is counted as a marker: only the company of its authors can say more."""
+LEARNT = 3
+LEARNT_EVERY = 7200
+"""Authors of one text from which resemblance is learnt, at first and again every two hours."""
+VERSION = 2
+"""Of the snapshot: another one is not read."""
+
+
+class StaleSnapshot(ValueError):
+    """A snapshot that cannot be used: read the stored posts again instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +59,8 @@ class Observation:
     """A post as the surge detector sees it; only `id` and `created_at` (aware) are needed.
 
     `author` is the keyed hash, None where unknown (such a post is counted, but never as a distinct author).
-    `akimat` and `topic` are of an addressed post and make its volume series; `repost` marks an open repost.
+    `akimat` and `topic` are of an addressed post and make its volume series; `repost` marks an open repost. `media`: a
+    stable mark per picture (a perceptual hash, or the network's own id of the file).
     """
 
     id: int | str
@@ -48,6 +73,7 @@ class Observation:
     akimat: str | None = None
     topic: str | None = None
     repost: bool = False
+    media: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +83,7 @@ class SurgeVerdict:
     `kind`: copies, tag, link, phone or volume. `score`: probability of coordination. `phrases`: the
     explanation, put
     into words by config.surges.explain. Times in UTC. `post_ids` are for the offline command, never for a
-    page.
+    page. `parts`: kinds of what the surge is made of. Signals and counter-evidence carry the points they count with.
     """
 
     surge_id: str
@@ -77,10 +103,56 @@ class SurgeVerdict:
     topic: str | None = None
     observed: float | None = None
     expected: float | None = None
+    parts: tuple[str, ...] = ()
 
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+@dataclass(slots=True)
+class Memory:
+    """All that the detector remembers: plain values, written to bytes and read again as a whole."""
+
+    now: float = float("-inf")
+    posts: int = 0
+    too_late: int = 0
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    pace: Pace = field(default_factory=Pace)
+    copies: Copies = field(default_factory=Copies)
+    markers: Markers = field(default_factory=Markers)
+    companions: Companions = field(default_factory=Companions)
+    volume: Volume = field(default_factory=Volume)
+    cases: Cases = field(default_factory=Cases)
+    calls: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
+    """Open calls to copy or sign, of the last hours: when, and the words of the post."""
+    copied_usually: float = 0.0
+    posts_per_author: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    version: int
+    ruleset: str
+    memory: Memory
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A post as it is being counted."""
+
+    post: Observation
+    at: float
+    author: int
+    normal: Normal
+    words: tuple[int, ...]
+    known: bool
+    young: bool | None
+    calling: bool
+    asking: bool
+    quoting: bool
+    subject: float
+    usual: bool
 
 
 class Observer:
@@ -89,119 +161,183 @@ class Observer:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.now = float("-inf")
-        self.posts = 0
-        self.too_late = 0
-        self._vocabulary = Vocabulary(rules.stop_words)
-        self._pace = Pace()
-        self._copies = Copies(rules, self._vocabulary)
-        self._markers = Markers(rules)
-        self._companions = Companions(rules.companion_window)
-        self._volume = Volume(rules)
-        self._told: dict[str, tuple[float, Name]] = {}
-        self._copied_usually = 0.0
-        self._posts_per_author = 1.0
+        self._memory = Memory()
+        self._codes: dict[str, int] = {}
+        self._calls = AhoCorasick(list(rules.open_calls))
+
+    @property
+    def now(self) -> float:
+        """The stream's own time: that of the newest post."""
+        return self._memory.now
+
+    @property
+    def posts(self) -> int:
+        """Posts taken in."""
+        return self._memory.posts
+
+    @property
+    def too_late(self) -> int:
+        """Posts that came more than an hour late and were left out."""
+        return self._memory.too_late
+
+    def snapshot(self) -> bytes:
+        """All memory as bytes: an Observer that restores them goes on as this one would."""
+        return compress(encode(_Snapshot(VERSION, self.rules.ruleset, self._memory)), 1)
+
+    def restore(self, data: bytes) -> None:
+        """Go on from a snapshot; raises StaleSnapshot where it is damaged, of another version or other rules."""
+        try:
+            found = decode(decompress(data), _Snapshot)
+        except (Damaged, MsgspecError, ValueError, TypeError) as e:
+            raise StaleSnapshot(f"not a snapshot of this version: {e}") from e
+        if found.version != VERSION or found.ruleset != self.rules.ruleset:
+            raise StaleSnapshot("made by another version or under other rules")
+        self._memory = found.memory
 
     def observe(self, post: Observation) -> list[SurgeVerdict]:
         """Take one post; return the verdicts that it brings about or changes, mostly none."""
+        memory = self._memory
         at = post.created_at.timestamp()
-        if at > self.now:
-            if at - self.now >= HOUR or int(at // 600) != int(self.now // 600):
+        if at > memory.now:
+            if at - memory.now >= HOUR or int(at // 600) != int(memory.now // 600):
                 self._forget(at)
-            self.now = at
-        elif self.now - at > self.rules.late:
-            self.too_late += 1
+            memory.now = at
+        elif memory.now - at > self.rules.late:
+            memory.too_late += 1
             return []
-        self.posts += 1
-        self._pace.add(at)
-        normal = normalise(post.text)
-        author = None if post.author is None else f"{post.network}\x1f{post.author}"
+        memory.posts += 1
+        memory.pace.add(at)
+        seen = self._read(post, at)
         out: list[SurgeVerdict] = []
         group: Group | None = None
-        joined = False
-        repost = post.repost or normal.repost
-        known = self._companions.known(author, at) if author is not None else False
-        if author is not None:
-            self._companions.saw(author, at)
-        if normal.stems:
-            if repost:
-                found = self._copies.find(normal.stems)
-                if found is not None:
-                    found.reposts += 1
+        text = -1
+        if seen.normal.repost or post.repost:
+            found = memory.copies.find(seen.words) if seen.words else None
+            if found is not None:
+                found.reposts += 1
+            return out
+        if seen.words:
+            place = memory.copies.add(seen.words, at, memory.now, seen.author, post.network,
+                                      _details(seen.normal), post.id, memory.vocabulary, self.rules)
+            group, text = place.group, place.number
+            if group is None:
+                memory.copies.resemblance[seen.usual].add(place.bits, place.same)
+                if seen.author:
+                    memory.companions.ordinary(seen.author)
+                memory.copied_usually *= 0.998
             else:
-                group, new = self._copies.add(normal.stems, at)
-                if new:
-                    self._vocabulary.add(normal.stems, at)
-                joined = self._count(group, post, author, at, normal, known)
-                if joined and (verdict := self._judge_group(group, post)) is not None:
+                text = group.number
+                if self._count(group, seen, place) and (verdict := self._judge_group(group, post)) is not None:
                     out.append(verdict)
-        if not repost:
-            self._mark(post, author, at, normal, group, known, out)
-            excess = self._count_volume(post, author, at, group)
-            if excess is not None and (verdict := self._tell_volume(post, excess)) is not None:
-                out.append(verdict)
+        elif seen.normal.tags:
+            text = -2 - crc32(" ".join(sorted(seen.normal.tags)).encode())
+        self._mark(seen, text, group, out)
+        excess = self._count_volume(seen, group)
+        if excess is not None:
+            out.append(self._tell_volume(post, excess))
         return out
 
-    def _forget(self, now: float) -> None:
-        self._copies.forget(now)
-        self._markers.forget(now)
-        self._companions.forget(now)
-        limit = now - 2 * self.rules.copy_window
-        if self._told and next(iter(self._told.values()))[0] < limit:
-            self._told = {surge: told for surge, told in self._told.items() if told[0] >= limit}
+    def _read(self, post: Observation, at: float) -> _Seen:
+        """The post's words and author as numbers; what is known of the author is learnt on the way."""
+        rules, companions = self.rules, self._memory.companions
+        normal = normalise(post.text)
+        codes = self._codes
+        words = []
+        # Few words or none: the tags are the text.
+        for word in normal.words if len(normal.words) >= LEAST_WORDS else (*normal.words, *normal.tags):
+            code = codes.get(word)
+            if code is None:
+                if len(codes) >= KEPT_CODES:
+                    codes.clear()
+                code = codes[word] = number(word, rules.stop_words)
+            words.append(code)
+        author, known, young = 0, False, None
+        if post.author is not None:
+            author = mark(f"{post.network}\x1f{post.author}")
+            known = companions.saw(author, at)
+            if post.author_created_at is not None:
+                young = companions.aged_at(at - post.author_created_at.timestamp())
+        said = frozenset(normal.words)
+        asks = said & rules.requests or (said & rules.demands and said & rules.repairs)
+        asking = bool(asks) and (bool(normal.numbers) or bool(said & rules.places))
+        quoting = bool(said & rules.sources) and bool(said & rules.announces)
+        calling = bool(self._calls.find_matches_as_indexes(post.text.lower()))
+        about = evidence.subject(words, self._memory.vocabulary)
+        seen = _Seen(post, at, author, normal, tuple(words), known, young, calling, asking, quoting, about, about > rules.subject_from)
+        if calling:
+            calls = self._memory.calls
+            calls[:] = [c for c in calls if c[0] >= at - rules.match_window][-KEPT_CALLS:]
+            calls.append((at, seen.words))
+        return seen
 
-    def _count(self, group: Group, post: Observation, author: str | None, at: float, normal: Normal,
-               known: bool) -> bool:
+    def _forget(self, now: float) -> None:
+        memory = self._memory
+        memory.copies.forget(now, self.rules)
+        memory.markers.forget(now)
+        memory.companions.forget(now, self.rules.companion_window)
+        memory.cases.forget(now - 2 * self.rules.copy_window)
+
+    def _count(self, group: Group, seen: _Seen, place: Found) -> bool:
         """Count a post into its group; True when it brought a new author and the group should be judged."""
+        memory, at, author = self._memory, seen.at, seen.author
         silence = self.rules.match_window if not group.alerted else self.rules.silence
-        if group.posts and at - group.newest > silence:
+        if at - group.newest > silence:
             group.alerted = False
             group.authors.clear()
             group.members.clear()
             group.companions.clear()
+            group.chance = 0.0
             group.known_before = group.fresh = group.repeaters = group.voices = group.unknown = group.reposts = 0
+            group.fed.clear()
+            group.beyond_chance = False
+            group.young = group.aged = group.altered = group.stayed = group.posts = group.asking = group.quoting = 0
         group.posts += 1
+        group.asking += seen.asking
+        group.quoting += seen.quoting
         group.newest = max(group.newest, at)
         group.born = min(group.born, at)
-        if group.posts == 2 and not group.core:
-            group.core = dict.fromkeys(group.stems, 1)
-        if group.posts > 1:
-            core = group.core
-            for stem in normal.stems:
-                n = core.get(stem)
-                if n is not None:
-                    core[stem] = n + 1
-                elif len(core) < 160:
-                    core[stem] = 1
-        text = post.text.lower() if self.rules.open_calls else ""
-        if not group.called and text and any(call in text for call in self.rules.open_calls):
-            group.called = True
+        group.called = group.called or seen.calling
+        group.tagged = group.tagged or len(seen.normal.words) < LEAST_WORDS
         if len(group.members) < KEPT_POSTS:
-            group.members.append(Member(at, post.id, author, post.network, normal.numbers))
-        if author is None:
+            group.members.append(Member(at, seen.post.id, author, seen.post.network, _details(seen.normal)))
+        if not author:
             group.unknown += 1
             return group.unknown >= self.rules.min_shown and group.unknown & (group.unknown - 1) == 0
         if author in group.authors:
-            self._posts_per_author += 0.002 * (2.0 - self._posts_per_author)
+            memory.posts_per_author += 0.002 * (2.0 - memory.posts_per_author)
             group.authors[author] = min(group.authors[author], at)
             return False
         group.authors[author] = at
         k = len(group.authors)
-        self._meet(group, author, at, known, self._companions.earlier(author))
-        if k == 1:
-            self._companions.ordinary(author)
+        if k > 1:
+            group.chance -= log10(memory.copies.resemblance[seen.usual].chance(place.bits, place.same))
+            group.altered += not place.same
+            group.stayed += place.stayed
+        # One campaign is not what is usual; a phrase that is about all day is.
+        if len(group.fed) < LEARNT * (1 + (at - group.born) / LEARNT_EVERY) and not group.alerted:
+            memory.copies.resemblance[seen.usual].add(place.bits, place.same)
+            group.fed.append((seen.usual, place.bits, place.same))
+        if seen.young is not None:
+            group.aged += 1
+            group.young += seen.young
+        self._meet(group, author, at, seen.known, memory.companions.earlier(author))
         if k == self.rules.min_shown:
-            self._copies.shared()
+            memory.copies.spread()
+        if k >= self.rules.min_shown and not group.beyond_chance \
+                and evidence.wording_p(group, self.rules, memory.pace) <= self.rules.family_p:
+            group.beyond_chance = True
             for a in group.authors:
-                self._companions.join(a, group.number)
-        elif k > self.rules.min_shown:
-            self._companions.join(author, group.number)
-        self._copied_usually += 0.002 * ((1.0 if k > 1 else 0.0) - self._copied_usually)
+                memory.companions.join(a, group.number)
+        elif group.beyond_chance:
+            memory.companions.join(author, group.number)
+        else:
+            memory.companions.ordinary(author)
+        memory.copied_usually += 0.002 * (1.0 - memory.copied_usually)
         return k >= self.rules.min_shown and (k < 60 or k % 10 == 0)
 
-    def _meet(self, shared: Group | Marker, author: str, at: float, known: bool, before: Sequence[int]) -> None:
+    def _meet(self, shared: Group | Marker, author: int, at: float, known: bool, before: Sequence[int]) -> None:
         """Count a new author of a text or mark by the company kept: `before` are the groups shared with others earlier."""
-        if self._companions.voice(author, at):
+        if self._memory.companions.voice(author, at):
             shared.voices += 1
         elif before:
             shared.repeaters += 1
@@ -214,94 +350,138 @@ class Observer:
                 shared.fresh += 1
 
     def _judge_group(self, group: Group, post: Observation) -> SurgeVerdict | None:
-        rules = self.rules
-        bits = sum(self._vocabulary.bits(stem) for stem in group.stems)
-        if bits < rules.min_bits:
+        rules, memory = self.rules, self._memory
+        if sum(memory.copies.weights(group.words, memory.vocabulary)) < rules.min_bits:
             return None
-        signals, counters = evidence.of_group(group, rules, self._pace, self._companions, self._vocabulary,
-                                              self._copies.usual)
+        signals, counters = evidence.of_group(group, rules, memory.pace, memory.companions, memory.vocabulary, memory.copies)
         start = group.newest - rules.match_window
-        authors = sum(1 for at in group.authors.values() if at >= start)
+        authors = frozenset(a for a, at in group.authors.items() if at >= start)
         members = [m for m in group.members if m.at >= start] or group.members[-1:]
         strength = {c.kind: c.strength for c in counters}
-        hidden = any(s.kind in ("companions", "newcomers") and s.p <= 1e-3 for s in signals)
-        voices = group.known_before >= 0.5 * len(group.authors)
-        openly = not hidden and (group.called or (strength.get("own_details", 0.0) >= 0.6 and voices))
+        if not group.called and self._called_for(group):
+            group.called = True
+        filled = strength.get("own_details", 0.0) >= 0.6 and (
+            "place_request" in strength or group.known_before + group.voices >= 0.5 * len(group.authors))
+        # A text that asks to be copied, by the very accounts that copied together before, is not neighbours' doing.
+        again = any(s.kind == "companions" and s.p <= 1e-4 and 2 * s.value >= len(authors) for s in signals)
+        openly = not again and (group.called or filled)
         if group.called:
             counters = (*counters, Counter("open_call", 1.0, 1.0))
-        opinion = judge.judge(signals, counters, rules, authors=authors, posts=len(members),
-                              span=self.now - members[0].at, openly=openly, unknown=group.unknown)
-        group.alerted = group.alerted or opinion.verdict == "coordinated"
-        name = f"copies\x1f{group.members[0].post}"
-        return self._tell("copies", name, opinion, members[0].at, authors, len(members),
-                          tuple(m.post for m in members), signals, counters, post)
+        part = Part("copies", group.newest, authors, {m.post: m.at for m in members}, signals, counters)
+        return self._tell(f"copies\x1f{group.opened}", part, post, openly=openly, unknown=group.unknown,
+                          on_told=lambda verdict: self._alerted(group, verdict))
 
-    def _mark(self, post: Observation, author: str | None, at: float, normal: Normal, group: Group | None,
-              known: bool, out: list[SurgeVerdict]) -> None:
+    def _alerted(self, group: Group, verdict: Name) -> None:
+        if verdict == "coordinated":
+            group.alerted = True
+            self._memory.copies.freeze(group)
+
+    def _called_for(self, group: Group) -> bool:
+        """Whether an open call of the last hours shares words with the group: "send this to the akimat: ..."."""
+        words = {w for w in group.words if not w & 1}
+        return any(at >= group.newest - self.rules.match_window and len(words.intersection(said)) >= CALLED_WORDS
+                   for at, said in self._memory.calls)
+
+    def _mark(self, seen: _Seen, text: int, group: Group | None, out: list[SurgeVerdict]) -> None:
+        post, normal, memory = seen.post, seen.normal, self._memory
         names = [("tag", tag) for tag in normal.tags[:12]] + [("phone", phone) for phone in normal.phones[:3]]
-        names += [("link", canonical_link(url)) for url in post.urls[:4]]
+        names += [("link", canonical_link(url)) for url in post.urls[:4]] + [("image", image) for image in post.media[:4]]
+        if 0 < len(normal.words) <= FEW_WORDS and not normal.tags and not normal.reply \
+                and sum(memory.copies.weights(seen.words, memory.vocabulary)) < self.rules.min_bits:
+            names.append(("phrase", " ".join(sorted(normal.words))))
         if not names:
             return
-        about = evidence.subject(normal.stems, self._vocabulary)
+        use = Use(seen.at, post.id, seen.author, text, seen.subject, normal.reply)
         for kind, name in names:
-            marker = self._markers.add(kind, name, Use(at, post.id, author, post.network,
-                                                       -1 if group is None else group.number, about))
-            if author is None or marker.authors[author] != 1:
+            marker = memory.markers.add(kind, name, use, self.rules)
+            if marker is None or not seen.author or marker.authors[seen.author] != 1:
                 continue
-            before = [g for g in self._companions.earlier(author) if group is None or g != group.number]
-            self._meet(marker, author, at, known, before)
+            before = [g for g in memory.companions.earlier(seen.author) if group is None or g != group.number]
+            self._meet(marker, seen.author, seen.at, seen.known, before)
             k = len(marker.authors)
             if k >= self.rules.min_authors and (k < 60 or k % 10 == 0) \
                     and (verdict := self._judge_marker(marker, post)) is not None:
                 out.append(verdict)
 
     def _judge_marker(self, marker: Marker, post: Observation) -> SurgeVerdict | None:
-        rules = self.rules
-        signals, counters = evidence.of_marker(marker, rules, self._companions, self._copied_usually,
-                                               self._posts_per_author, self.now)
-        if signals[0].p > rules.family_p:
+        rules, memory = self.rules, self._memory
+        signals, counters = evidence.of_marker(marker, rules, memory.companions, memory.copied_usually,
+                                               memory.posts_per_author, memory.now)
+        if signals[0].p > rules.family_p or not any(s.p <= rules.family_p for s in signals[1:]):
             return None
-        authors = len(marker.authors)
-        uses = list(marker.uses)
-        opinion = judge.judge(signals, counters, rules, authors=authors, posts=len(uses),
-                              span=self.now - uses[0].at, openly=False)
-        if opinion.verdict == "inconclusive" and not any(s.p <= rules.family_p for s in signals[1:]):
-            return None
+        part = Part(marker.kind, marker.newest, frozenset(marker.authors), {u.post: u.at for u in marker.uses},
+                    signals, counters)
         # Tags that began in one post are one surge: a text with ten tags is not ten alerts.
-        name = f"{marker.kind}\x1f{marker.opened}"
-        return self._tell(marker.kind, name, opinion, uses[0].at, authors, len(uses),
-                          tuple(u.post for u in uses), signals, counters, post)
+        return self._tell(f"{marker.kind}\x1f{marker.opened}", part, post)
 
-    def _count_volume(self, post: Observation, author: str | None, at: float,
-                      group: Group | None) -> Excess | None:
+    def _count_volume(self, seen: _Seen, group: Group | None) -> Excess | None:
+        post = seen.post
         copy = group is not None and len(group.authors) >= self.rules.min_shown
-        who = author if author is not None else f"\x1f{post.id}"
-        return self._volume.add((post.akimat or "", post.topic or ""), at, who, post.id, copy)
+        who = seen.author or mark(f"\x1f{post.id}")
+        # What people speak of is shown for addressed posts only: the rest are not the office's business.
+        words = seen.normal.spoken(post.text, self.rules.stop_words) if post.topic else ()
+        return self._memory.volume.add(post.akimat or "", post.topic or "", seen.at, who, post.id, copy, words, self.rules)
 
-    def _tell_volume(self, post: Observation, excess: Excess) -> SurgeVerdict | None:
+    def _tell_volume(self, post: Observation, excess: Excess) -> SurgeVerdict:
+        now = self._memory.now
         signal = Signal("volume", "volume", float(excess.authors), excess.expected, excess.p)
         copied = excess.copying / max(1, excess.authors)
         verdict: Name = "organic" if copied < 0.5 else "inconclusive"
-        name = f"volume\x1f{post.akimat}\x1f{post.topic}\x1f{excess.posts[0]}"
         counters = (Counter("own_words", round(1 - copied, 2), 1 - copied),) if copied < 0.5 else ()
-        opinion = judge.Opinion(verdict, round(min(0.49, 0.02 + 0.5 * copied), 4), judge.phrases(
-            verdict, (signal,), counters, excess.authors, len(excess.posts), self.now - excess.start))
-        return self._tell("volume", name, opinion, excess.start, excess.authors, len(excess.posts),
-                          excess.posts, (signal,), counters, post, float(excess.authors), excess.expected)
-
-    def _tell(self, kind: str, name: str, opinion: judge.Opinion, start: float, authors: int, posts: int,
-              post_ids: tuple[int | str, ...], signals: tuple[Signal, ...], counters: tuple[Counter, ...],
-              post: Observation, observed: float | None = None, expected: float | None = None,
-              ) -> SurgeVerdict | None:
-        """The verdict, or None where the same was told before: a person is not told twice."""
-        surge = "s-" + blake2b(name.encode("utf-8", "replace"), digest_size=6).hexdigest()
-        before = self._told.get(surge)
-        if before is not None and before[1] == opinion.verdict:
-            return None
-        self._told[surge] = (self.now, opinion.verdict)
+        said = judge.phrases(verdict, (signal,), counters, excess.authors, len(excess.posts), now - excess.start,
+                             judge.about(excess.words))
         return SurgeVerdict(
-            surge_id=surge, kind=kind, verdict=opinion.verdict, score=opinion.score,
-            detected_at=_moment(self.now), window_start=_moment(start), window_end=_moment(self.now),
-            authors=authors, posts=posts, post_ids=post_ids[-TOLD_POSTS:],
-            signals=signals, counter=counters, phrases=opinion.phrases,
-            akimat=post.akimat, topic=post.topic, observed=observed, expected=expected)
+            surge_id=surge_id(f"volume\x1f{post.akimat}\x1f{post.topic}\x1f{excess.opened}"), kind="volume",
+            verdict=verdict, score=round(min(0.49, 0.02 + 0.5 * copied), 4), detected_at=_moment(now),
+            window_start=_moment(excess.start), window_end=_moment(now), authors=excess.authors, posts=len(excess.posts),
+            post_ids=excess.posts[-TOLD_POSTS:], signals=(signal,), counter=counters, phrases=said, akimat=post.akimat,
+            topic=post.topic, observed=float(excess.authors), expected=excess.expected, parts=("volume",))
+
+    def _tell(self, name: str, part: Part, post: Observation, *, openly: bool = False, unknown: int = 0,
+              on_told: Callable[[Name], None] = lambda verdict: None) -> SurgeVerdict | None:
+        """Judge a part with what the rest of its case shows, and say what is new; None where it is not."""
+        rules, memory = self.rules, self._memory
+        case = memory.cases.place(name, part, memory.now, rules.match_window)
+        beside = case.beside(name, part, rules.match_window)
+        parts = [part, *beside]
+        signals = _strongest(s for p in parts for s in p.signals)
+        counters = {c.kind: c for p in reversed(parts) for c in p.counters}
+        authors = frozenset().union(*(p.authors for p in parts))
+        posts = {post: at for p in parts for post, at in p.posts.items()}
+        start = min(posts.values())
+        opinion = judge.judge(signals, tuple(counters.values()), rules, authors=len(authors), posts=len(posts),
+                              span=memory.now - start, openly=openly or any(p.verdict == "organised" for p in beside),
+                              unknown=unknown, nameless=memory.companions.nameless)
+        part.verdict, part.score = opinion.verdict, opinion.score
+        case.parts[name] = part
+        on_told(opinion.verdict)
+        # What was told of another part of the case and still holds is not taken back by this one.
+        held = [p for p in case.parts.values() if p is not part and p.newest >= part.newest - rules.match_window]
+        if opinion.verdict == "inconclusive" and any(p.verdict in ("coordinated", "organised") for p in held):
+            return None
+        # What is neither sure nor likely is not told, unless the network hides who wrote.
+        if opinion.verdict == "inconclusive" and opinion.score < rules.told_from and authors:
+            return None
+        if not case.tells(opinion.verdict, len(authors), frozenset(judge.families(opinion.signals, rules))):
+            return None
+        ids = sorted(posts, key=lambda i: (posts[i], str(i)))
+        return SurgeVerdict(
+            surge_id=case.surge, kind=case.kind, verdict=opinion.verdict, score=opinion.score,
+            detected_at=_moment(memory.now), window_start=_moment(start), window_end=_moment(memory.now),
+            authors=len(authors), posts=len(posts), post_ids=tuple(ids[-TOLD_POSTS:]), signals=opinion.signals,
+            counter=opinion.counters, phrases=opinion.phrases, akimat=post.akimat, topic=post.topic,
+            parts=tuple(dict.fromkeys(p.kind for p in parts)))
+
+
+def _strongest(signals: Iterable[Signal]) -> tuple[Signal, ...]:
+    """Of each kind the signal with the smallest p."""
+    best: dict[str, Signal] = {}
+    for s in signals:
+        if s.kind not in best or s.p < best[s.kind].p:
+            best[s.kind] = s
+    return tuple(best.values())
+
+
+def _details(normal: Normal) -> int:
+    """The numbers of a text as one number, 0 where it has none."""
+    return crc32(" ".join(normal.numbers).encode()) or 1 if normal.numbers else 0

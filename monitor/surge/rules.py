@@ -14,15 +14,17 @@ class Rules:
     min_authors: int
     min_shown: int
     min_bits: float
-    join: float
-    same: float
-    join_stems: int
+    look_bits: float
+    join_bits: float
+    join_share: float
+    join_words: int
     windows: tuple[int, ...]
     copy_window: int
     match_window: int
     silence: int
     late: int
     companion_window: int
+    marker_window: int
     family_p: float
     min_families: int
     volume_p: float
@@ -33,10 +35,21 @@ class Rules:
     weights: Mapping[str, float] = field(default_factory=dict)
     caps: Mapping[str, float] = field(default_factory=dict)
     against: Mapping[str, float] = field(default_factory=dict)
+    told_openly: float = 0.1
+    told_from: float = 0.05
+    calibrated_points: tuple[float, ...] = (0.0,)
+    calibrated_scores: tuple[float, ...] = (0.5,)
     subject_from: float = 0.05
     subject_full: float = 0.30
     copies_from: float = 0.05
     copies_full: float = 0.20
     stop_words: frozenset[str] = frozenset()
     open_calls: tuple[str, ...] = ()
+    requests: frozenset[str] = frozenset()
+    demands: frozenset[str] = frozenset()
+    repairs: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    announces: frozenset[str] = frozenset()
+    days_off: frozenset[str] = frozenset()
     ruleset: str = ""

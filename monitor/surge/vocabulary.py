@@ -1,9 +1,21 @@
 """How common each word is in the stream, so that sharing a rare word says much and sharing a common one
-nothing."""
+nothing.
+
+Words are 32-bit numbers (the lowest bit marks a function word) and are counted in one table of fixed size: the cost is the same after a thousand posts and
+after a billion, and a clash of two words only makes a rare one look a little less rare.
+"""
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from math import log2
+from zlib import crc32
+
+import numpy as np
+
+from monitor.surge.packed import Floats
 
 PRIOR_POSTS = 1000.0
 """Posts that an empty vocabulary pretends to have read: in a cold start an unknown word is worth 10 bits,
@@ -11,54 +23,54 @@ not none."""
 DAY = 86400.0
 FADE = 0.75
 """What is left of a count after a day: half-life 2.4 days, so that a new subject is soon known as one."""
-MAX_WORDS = 300_000
+CELLS = 1 << 20
+WEAK = 2.0
+"""Most bits of a function word: at the same place in two texts it tells a little, alone nothing."""
 
 
+def number(word: str, stop: frozenset[str]) -> int:
+    """A word as 32 bits, the same in every process; odd for a function word."""
+    weak = word in stop or (len(word) < 3 and not word.isdigit())
+    return crc32(word.encode("utf-8", "replace")) & 0xFFFFFFFE | weak
+
+
+def _empty() -> Floats:
+    return array("f", bytes(4 * CELLS))
+
+
+@dataclass(slots=True)
 class Vocabulary:
-    """Counts of posts per stem, faded daily, bounded. Copies of a text are to be added once."""
+    """Counts of posts per word, faded daily. Copies of a text are to be added once."""
 
-    __slots__ = ("_counts", "_faded", "_log", "_posts", "_stop")
+    counts: Floats = field(default_factory=_empty)
+    posts: float = 0.0
+    faded: float | None = None
+    log: float = log2(PRIOR_POSTS)
 
-    def __init__(self, stop: frozenset[str]) -> None:
-        self._counts: dict[str, float] = {}
-        self._posts = 0.0
-        self._faded: float | None = None
-        self._log = log2(PRIOR_POSTS)
-        self._stop = stop
-
-    def add(self, stems: tuple[str, ...], at: float) -> None:
+    def add(self, words: Iterable[int], at: float) -> None:
         """Count one distinct text of the stream's time `at` (seconds)."""
-        if self._faded is None:
-            self._faded = at
-        elif at - self._faded >= DAY or len(self._counts) > MAX_WORDS:
-            self._fade(at)
-        counts = self._counts
-        for stem in stems:
-            counts[stem] = counts.get(stem, 0.0) + 1.0
-        self._posts += 1.0
-        self._log = log2(self._posts + PRIOR_POSTS)
+        if self.faded is None:
+            self.faded = at
+        elif at - self.faded >= DAY:
+            days = min(30, int((at - self.faded) // DAY))
+            np.frombuffer(self.counts, dtype=np.float32)[:] *= FADE**days
+            self.posts *= FADE**days
+            self.faded = at
+        counts = self.counts
+        for word in words:
+            counts[word >> 1 & (CELLS - 1)] += 1.0
+        self.posts += 1.0
+        self.log = log2(self.posts + PRIOR_POSTS)
 
-    def _fade(self, at: float) -> None:
-        days = max(1, min(30, int((at - (self._faded or at)) // DAY)))
-        left = FADE**days
-        floor = 0.5
-        while True:
-            self._counts = {stem: n * left for stem, n in self._counts.items() if n * left >= floor}
-            self._posts *= left
-            if len(self._counts) <= MAX_WORDS // 2:
-                break
-            left = FADE
-        self._faded = at
+    def bits(self, word: int) -> float:
+        """Information in the presence of a word: -log2 of the share of posts that have it."""
+        bits = self.log - log2(self.counts[word >> 1 & (CELLS - 1)] + 1.0)
+        if word & 1 and bits > WEAK:
+            return WEAK
+        return bits if bits > 0.0 else 0.0
 
-    def bits(self, stem: str) -> float:
-        """Information in the presence of `stem`: -log2 of the share of posts that have it; 0 for function
-        words."""
-        if stem in self._stop or (len(stem) < 3 and not stem.isdigit()):
+    def share(self, word: int) -> float:
+        """Share of the stream's distinct texts that have the word; 0 for function words."""
+        if word & 1:
             return 0.0
-        return max(0.0, self._log - log2(self._counts.get(stem, 0.0) + 1.0))
-
-    def share(self, stem: str) -> float:
-        """Share of the stream's distinct texts that have `stem`; 0 for function words."""
-        if stem in self._stop or self._posts < 1.0:
-            return 0.0
-        return min(1.0, self._counts.get(stem, 0.0) / (self._posts + 20.0))
+        return min(1.0, self.counts[word >> 1 & (CELLS - 1)] / (self.posts + 20.0)) if self.posts >= 1.0 else 0.0

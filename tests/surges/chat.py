@@ -47,10 +47,11 @@ def background(seed: int, residents: int = 60, days: int = 4) -> list[Observatio
     return posts
 
 
-def stream(case: Case, seed: int = 1) -> list[Observation]:
+def stream(case: Case, seed: int = 1, residents: int = 60, days: int = 4) -> list[Observation]:
     """The case in the middle of the chat, by time."""
-    posts = background(seed)
-    posts += [Observation(f"case-{i}", EVENT + timedelta(minutes=m), text, who, network="telegram")
+    posts = background(seed, residents, days)
+    event = EVENT if days > 2 else START + timedelta(hours=14 * days)
+    posts += [Observation(f"case-{i}", event + timedelta(minutes=m), text, who, network="telegram")
               for i, (m, who, text) in enumerate(case.lines)]
     return sorted(posts, key=lambda p: (p.created_at, str(p.id)))
 

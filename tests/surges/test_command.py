@@ -38,7 +38,7 @@ def test_lines_have_the_fields_of_the_contract(tmp_path: Path) -> None:
     for a in lines:
         assert set(a) >= FIELDS
         assert 0 <= a["score"] <= 1
-        assert (a["score"] >= 0.5) == (a["verdict"] == "coordinated")
+        assert a["score"] >= 0.5 or a["verdict"] != "coordinated"
         assert all(set(s) >= {"kind", "value", "expected", "p"} for s in a["signals"])
 
 
@@ -100,5 +100,6 @@ def test_real_campaigns_in_a_real_background(shared_data: Path, name: str, recal
 
 
 def test_real_emergencies_are_not_accused(shared_data: Path) -> None:
-    accused = crisis_events(shared_data / "surge" / "organic_crisislex.jsonl", load_rules(), every_post_an_author=False)
-    assert sum(1 for n in accused.values() if n) <= 1
+    for every_post_an_author in (False, True):
+        accused = crisis_events(shared_data / "surge" / "organic_crisislex.jsonl", load_rules(), every_post_an_author)
+        assert sum(1 for n in accused.values() if n) <= 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
 
 import pytest
 
 from config.surges import explain, load_rules
-from monitor.surge.observe import Observation, Observer, SurgeVerdict
+from monitor.surge.observe import Observation, Observer, StaleSnapshot, SurgeVerdict
 from tests.surges.chat import CASES, Case, background, stream
+from tests.surges.neighbours import MORE
 
 RULES = load_rules()
 T0 = datetime(2026, 3, 4, 6, 0, tzinfo=UTC)
@@ -31,7 +35,7 @@ def with_chat(lines: list[tuple[float, str | None, str]], network: str = "telegr
     return sorted(posts, key=lambda p: (p.created_at, str(p.id)))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@pytest.mark.parametrize("case", [*CASES, *MORE], ids=lambda c: c.name)
 def test_hand_written_cases(case: Case) -> None:
     told = of_case(replay(stream(case)))
     if case.kind == "campaign":
@@ -141,11 +145,12 @@ def quiet() -> list[Observation]:
 
 def test_a_burst_water_main_is_a_natural_surge_with_its_expectation() -> None:
     told = replay(quiet() + complaints(14, 50))
-    assert [(v.kind, v.verdict) for v in told] == [("volume", "organic")]
+    assert {(v.kind, v.verdict, v.surge_id) for v in told} == {("volume", "organic", told[0].surge_id)}
     assert told[0].akimat == "551000000"
     assert told[0].expected is not None
     assert told[0].observed is not None
     assert told[0].observed > 10 * told[0].expected
+    assert told[-1].authors > told[0].authors
 
 
 def test_an_ordinary_day_is_no_surge() -> None:
@@ -154,9 +159,66 @@ def test_an_ordinary_day_is_no_surge() -> None:
     assert replay(posts) == []
 
 
-def test_a_lasting_surge_is_told_once() -> None:
+def test_a_lasting_surge_is_one_surge_that_grows() -> None:
     told = [v for v in replay(quiet() + complaints(60, 240)) if v.kind == "volume"]
-    assert len(told) == 1
+    assert len({v.surge_id for v in told}) == 1
+    assert all(later.authors >= 1.5 * earlier.authors for earlier, later in pairwise(told))
+    assert told[-1].authors >= 30
+
+
+def test_a_surge_of_volume_says_what_people_speak_of() -> None:
+    told = [v for v in replay(quiet() + complaints(14, 50)) if v.kind == "volume"]
+    assert "дом" in explain(told[-1], "ru") or "улица" in explain(told[-1], "ru")
+
+
+def test_a_text_with_tag_link_and_phone_is_one_surge() -> None:
+    posts = with_chat([])
+    event = posts[0].created_at.replace(day=4, hour=6, minute=0)
+    posts += [Observation(f"case-{i}", event + timedelta(minutes=3 * i), f"{CLAIM} #НабережнаяНаша звоните 8 705 111 22 33", f"u{i}",
+                          network="telegram", urls=("https://example.kz/a",)) for i in range(12)]
+    told = of_case(replay(sorted(posts, key=lambda p: (p.created_at, str(p.id)))))
+    assert len({v.surge_id for v in told}) == 1
+    last = told[-1]
+    assert last.verdict == "coordinated"
+    assert {"copies", "tag", "link", "phone"} >= set(last.parts) > {"copies"}
+    assert [v.authors for v in told] == sorted(v.authors for v in told)
+    assert last.authors >= 8
+
+
+def test_words_exchanged_do_not_hide_a_campaign() -> None:
+    other = ["вчера", "снова", "город", "люди", "зима", "деньги", "совсем", "наверное", "новости", "пишут", "молчат", "везде"]
+    r = Random(4)
+    texts = [" ".join(r.choice(other) if r.random() < 0.4 else w for w in CLAIM.split()) for _ in range(10)]
+    told = of_case(replay(with_chat([(25.0 * i, f"u{i}", text) for i, text in enumerate(texts)])))
+    assert "coordinated" in {v.verdict for v in told}
+
+
+def test_where_nobody_writes_twice_authors_are_not_counted() -> None:
+    posts = with_chat([(2.0 * i, f"u{i}", CLAIM) for i in range(20)])
+    posts = [replace(p, author=str(p.id)) for p in posts]
+    told = of_case(replay(posts))
+    assert {v.verdict for v in told} == {"inconclusive"}
+    assert "ешкім екі рет жазбайды" in explain(told[-1], "kk")
+
+
+def test_a_snapshot_goes_on_as_if_nothing_had_happened() -> None:
+    posts = stream(CASES[8])
+    cut = next(i for i, p in enumerate(posts) if p.id == "case-3")
+    first = Observer(RULES)
+    for p in posts[:cut]:
+        first.observe(p)
+    second = Observer(RULES)
+    second.restore(first.snapshot())
+    rest = [v for p in posts[cut:] for v in first.observe(p)]
+    assert rest
+    assert [v for p in posts[cut:] for v in second.observe(p)] == rest
+
+
+def test_a_snapshot_of_other_rules_or_bytes_is_refused() -> None:
+    made = Observer(RULES).snapshot()
+    for rules, data in ((replace(RULES, ruleset="other"), made), (RULES, made[:-9]), (RULES, b"")):
+        with pytest.raises(StaleSnapshot):
+            Observer(rules).restore(data)
 
 
 def test_explanations_are_in_the_readers_language_and_accuse_nobody() -> None:
