@@ -21,6 +21,7 @@ from monitor.store.engine import Database
 from monitor.store.retention import CHUNK
 from monitor.store.tables import post
 from ticketing.handover import any_stuck, from_the_absent
+from ticketing.owed import any_broken, note_broken
 from ticketing.reminding import Reminding, put
 from ticketing.retention import rules
 from ticketing.rota import any_to_turn, turn
@@ -90,6 +91,8 @@ async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetim
         log.info("tickets of people who are absent went over to others", tickets=handed)
         if not handed:
             break
+    if await db.read(any_broken, now):
+        await db.write(note_broken, now)
     messages = [*await db.read(reminding.wanted, now), *await db.read(reminding.mornings, now)]
     for start in range(0, len(messages), CHUNK):
         await db.write(put, messages[start:start + CHUNK], now)

@@ -11,18 +11,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, column, inspect, or_, select, table
+from sqlalchemy import Connection, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from config.reminders import Reminders
 from config.timezone import ALMATY
-from monitor.store.columns import Utc
 from ticketing import ticket as rules
 from ticketing.deadlines import Calendar, UnknownYear, is_paused
 from ticketing.notify.message import WAITING
 from ticketing.notify.queries import MORNING
 from ticketing.reminders import ESCALATE, REMIND, Told, escalations, last_passed, marks
-from ticketing.tables import absence, account, delivery, office, reach, ticket
+from ticketing.tables import absence, account, delivery, obligation, office, reach, ticket
 
 MORNING_LASTS = timedelta(hours=3)
 """Who starts the machine in the afternoon gets no good morning."""
@@ -32,10 +31,6 @@ REMEMBERED = 500_000
 """Dates and deliveries kept in memory; past that they are looked up anew."""
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-
-_obligation = table("obligation", column("id"), column("ticket"), column("kind"), column("due", Utc()), column("made_at", Utc()),
-                    column("kept_at", Utc()), column("broken_at", Utc()))
-"""What an office owes a citizen by a date. Its table belongs to the answers; a database without it has none to remind of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +60,11 @@ class Reminding:
         looked: list[tuple[tuple[str, str, datetime], list[Message], datetime]] = []
         people = _Heads(c)
 
-        def look(row: Any, what: str, start: datetime, due: datetime, obligation: int | None, name: str) -> None:
-            key = (row.number, what if obligation is None else f"{what}:{obligation}", due)
+        def look(row: Any, what: str, start: datetime, due: datetime, owed: int | None, name: str) -> None:
+            key = (row.number, what if owed is None else f"{what}:{owed}", due)
             if self._sleeps.get(key, now) > now:
                 return
-            messages, until = self._about(row, what, start, due, obligation, people, now)
+            messages, until = self._about(row, what, start, due, owed, people, now)
             looked.append((key, messages, until))
             found.extend((message, name) for message in messages)
         for row in c.execute(_open()):
@@ -77,7 +72,7 @@ class Reminding:
                 look(row, "first", row.registered_at, row.due_first, None, "due_first")
             look(row, "final", row.registered_at, row.due_final, None, "due_final")
         for row in self._obligations(c):
-            look(row, row.kind, row.made_at, row.due, row.obligation, "")
+            look(row, row.kind, row.made_at, row.due, row.owed, "")
         new = self._unknown(c, [message for message, _ in found])
         self._sleeps.update((key, until) for key, messages, until in looked if not any(m in new for m in messages))
         return _not_paused(c, [pair for pair in found if pair[0] in new])
@@ -109,7 +104,7 @@ class Reminding:
             delivery.c.about == local.date().isoformat(), delivery.c.kind == MORNING))}
         return [message for message in wanted if message.recipient not in known]
 
-    def _about(self, row: Any, what: str, start: datetime, due: datetime, obligation: int | None, people: _Heads,
+    def _about(self, row: Any, what: str, start: datetime, due: datetime, owed: int | None, people: _Heads,
                now: datetime) -> tuple[list[Message], datetime]:
         """The last reminder that is over and each escalation that is, told long ago or not; and when there will be more."""
         if row.office not in self._settled:
@@ -124,10 +119,10 @@ class Reminding:
         mark = last_passed(reminders, now)
         if mark is not None:
             recipient = f"duty:{row.office}" if row.responsible is None else f"user:{row.responsible}"
-            found.append(Message(row.number, str(Told(REMIND, what, mark.name, day, obligation)), recipient))
+            found.append(Message(row.number, str(Told(REMIND, what, mark.name, day, owed)), recipient))
         for level in escalated:
             if level.at <= now:
-                kind = str(Told(ESCALATE, what, level.name, day, obligation))
+                kind = str(Told(ESCALATE, what, level.name, day, owed))
                 found += [Message(row.number, kind, f"user:{person}") for person in people.of(row.office, level.name)
                           if person != row.responsible]
         return found, min((m.at for m in (*reminders, *escalated) if m.at > now), default=NEVER)
@@ -140,13 +135,11 @@ class Reminding:
             self._sleeps.clear()
 
     def _obligations(self, c: Connection) -> Sequence[Any]:
-        if not inspect(c).has_table(_obligation.name):
-            return ()
         return c.execute(select(
-            _obligation.c.id.label("obligation"), _obligation.c.kind, _obligation.c.due, _obligation.c.made_at,
+            obligation.c.id.label("owed"), obligation.c.kind, obligation.c.due, obligation.c.made_at,
             ticket.c.number, ticket.c.office, ticket.c.responsible)
-            .join(ticket, ticket.c.number == _obligation.c.ticket)
-            .where(_obligation.c.kept_at.is_(None), _obligation.c.broken_at.is_(None)).order_by(_obligation.c.id)).all()
+            .join(ticket, ticket.c.number == obligation.c.ticket)
+            .where(obligation.c.kept_at.is_(None)).order_by(obligation.c.id)).all()
 
     def _unknown(self, c: Connection, messages: Sequence[Message]) -> set[Message]:
         """Those that were never queued, to anybody, by any way."""

@@ -11,7 +11,7 @@ from aiohttp import web
 from config.channels import Channels, bundled
 from monitor.live import Live
 from monitor.store.engine import Database
-from monitor.web import api, entrance, guard, health, pages, stream, surge_api, surge_pages, verbs
+from monitor.web import api, entrance, guard, health, pages, promises, stream, surge_api, surge_pages, verbs
 from monitor.web.options import WebOptions
 from monitor.web.site import SITE, STATIC, Site
 
@@ -40,6 +40,7 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
         web.get("/surges", surge_pages.show_surges),
         web.get("/surges/{id}", surge_pages.show_surge),
         web.get("/surges/{id}/papers/{paper}", surge_pages.show_paper),
+        web.get("/promises", promises.show_promises),
         web.get("/sources", pages.show_sources),
         web.get("/wall", pages.show_wall),
         web.get("/language/{code}", pages.choose_language),
@@ -58,6 +59,7 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
         web.get("/api/v1/surges", surge_api.get_surges),
         web.get("/api/v1/surges/{id}", surge_api.get_surge),
         web.post("/api/v1/surges/{id}/{verb}", surge_api.do_to_surge),
+        web.get("/api/v1/promises", promises.get_promises),
         web.get("/api/v1/sources", api.get_sources),
         web.get("/api/v1/akimats", api.get_akimats),
         web.get("/api/v1/session", api.get_session),

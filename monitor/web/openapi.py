@@ -136,6 +136,9 @@ SCHEMAS: dict[str, Any] = {
         "kk": {**_S, "description": "wording of the paper; the draft where it is empty"}, "ru": _S,
         "published": {"type": "boolean", "description": "outcome: whether people were told"}}},
     "SurgeDone": _object({"verb": _S, "surge": _ref("Surge")}),
+    "Promises": _object({
+        "days": _I, "offices": _list(_object({"office": _S, "kept": _I, "late": _I, "broken": _I, "ahead": _I})),
+        "open": _list(_object({"number": _S, "office": _S, "kind": _S, "text": _N, "due": _T, "derivation": _STEPS}))}),
     "Error": _object({"error": _S, "status": _I}, candidates=_list(_object({"code": _S, "name": _S}))),
 }
 SCHEMAS |= {f"{name}s": _object({"items": _list(_ref(name)), "next": _N}) for name in ("Post", "Ticket", "Surge")}
@@ -170,6 +173,8 @@ ROUTES: tuple[tuple[str, str, str, list[Any], list[Any], str], ...] = (
     ("post", "/api/v1/surges/{id}/{verb}", "Decide about a surge, or pass its demand to a channel",
      [_SURGE_ID, ("verb", {"enum": ["confirm", "dismiss", "watch", "note", "draft", "send", "outcome", "explain"]})], [],
      "SurgeDone"),
+    ("get", "/api/v1/promises", "What offices promised by a date: kept, late, not kept, ahead; and what is still owed", [], [],
+     "Promises"),
     ("get", "/api/v1/sources", "Every source and how it fares", [], [], "Sources"),
     ("get", "/api/v1/akimats", "Akimats by the begin of a name", [], [("q", _S, "begin of a name")], "Akimats"),
     ("get", "/api/v1/session", "Who is signed in, and the CSRF token", [], [], "Session"),

@@ -94,7 +94,7 @@ async def _list(request: web.Request, where: str) -> web.Response:
     page = await site.db.read(read_page, reader.scope, effective.filter(site.units), now, site.options.page_size,
                               before, where == "tickets", mine, _position(request.query.get("done")))
     view = view_for(site, reader.language, reader.person.role, now)
-    return _html("feed.html", **frame(site, reader, view, page.counts, page.sources, where, request),
+    return html("feed.html", **frame(site, reader, view, page.counts, page.sources, where, request),
                  ask=wanted, page=page, gaps=view.gaps(page.rows, page.holes if where != "tickets" else ()),
                  older=_older(wanted, page, where, mine), mine=mine is not None, before=before,
                  said=said_by_code(request),
@@ -145,7 +145,7 @@ async def show_ticket(request: web.Request) -> web.Response:
     if request.match_info["number"] != number:
         raise web.HTTPSeeOther(view_for(site, reader.language, "", now).ticket_url(number))
     view = view_for(site, reader.language, reader.person.role, now)
-    return _html("ticket.html", **frame(site, reader, view, counts, sources, "tickets", request), ticket=row,
+    return html("ticket.html", **frame(site, reader, view, counts, sources, "tickets", request), ticket=row,
                  posts=posts, past=past, said=said_by_code(request), more=more, places=places,
                  procedure=site.service.desk.procedure, appeal_parts=PARTS, voices=site.voices(),
                  may_approve=site.service.may_approve(row.office, reader.person.role),
@@ -178,7 +178,7 @@ async def show_post(request: web.Request) -> web.Response:
         return refusal(request, 404, N_("There is no such post, or it belongs to another office."))
     row, counts, sources, last = found
     view = view_for(site, reader.language, reader.person.role, now)
-    return _html("post.html", **frame(site, reader, view, counts, sources, "feed", request), r=row,
+    return html("post.html", **frame(site, reader, view, counts, sources, "feed", request), r=row,
                  said=said_by_code(request), stream=f"/api/v1/events?view=ticket&after={last}")
 
 
@@ -196,7 +196,7 @@ async def show_sources(request: web.Request) -> web.Response:
     sources, holes, counts, last = await site.db.read(_sources, reader.scope, now)
     look = await site.db.read(drifts.standing)
     view = view_for(site, reader.language, reader.person.role, now)
-    return _html("sources.html", **frame(site, reader, view, counts, sources, "sources", request), holes=holes, look=look,
+    return html("sources.html", **frame(site, reader, view, counts, sources, "sources", request), holes=holes, look=look,
                  stream=f"/api/v1/events?view=sources&after={last}")
 
 
@@ -242,7 +242,7 @@ async def show_wall(request: web.Request) -> web.Response:
     wanted = asking.read(request.query, site.units, site.knowledge.topics)
     wall = await site.db.read(read_wall, reader.scope, wanted.filter(site.units), now)
     view = view_for(site, reader.language, reader.person.role, now)
-    return _html("wall.html", **frame(site, reader, view, wall.counts, wall.sources, "wall", request),
+    return html("wall.html", **frame(site, reader, view, wall.counts, wall.sources, "wall", request),
                  wall=wall, ask=wanted, stream=stream_url("wall", wanted, wall.last_event))
 
 
@@ -260,6 +260,6 @@ def _position(typed: str | None) -> int | None:
     return int(typed) if typed and typed.isascii() and typed.isdigit() and len(typed) < 19 else None
 
 
-def _html(template: str, **values: Any) -> web.Response:
+def html(template: str, **values: Any) -> web.Response:
     return web.Response(text=render(values["reader"].language, template, **values), content_type="text/html")
 

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from fake_api import FakeTelegram
 from rows import PAVLODAR, deliveries, put_office, put_person, put_ticket
-from sqlalchemy import Column, MetaData, Table, Text, insert, select, update
+from sqlalchemy import insert, select, update
 from stand import Clock
 
 from config.reminders import Quiet, Reminders
 from config.timezone import ALMATY
 from monitor.jobs import remind
-from monitor.store.columns import Id, Utc
 from monitor.store.engine import Database
 from ticketing.deadlines import Term, due, kazakhstan, paused
 from ticketing.notify.quiet import Hours, QuietHours, quiet_hours
@@ -24,7 +23,7 @@ from ticketing.people import set_absence, set_reach
 from ticketing.reminders import escalations, marks, told
 from ticketing.reminding import Reminding
 from ticketing.rota import plan_duty
-from ticketing.tables import delivery, office, ticket
+from ticketing.tables import delivery, obligation, office, ticket
 
 ANNA, DUTY, HEAD, CONTROLLER = 501, 502, 503, 504
 
@@ -223,12 +222,9 @@ async def test_who_has_no_telegram_is_replaced_and_gets_the_list_later(
 
 def test_promises_are_reminded_of_until_they_are_kept(db: Database, people_: dict[str, int]) -> None:
     number = a_ticket(db, people_["anna"], status="answered", first_reaction_at=RECEIVED)
-    owed = Table("obligation", MetaData(), Column("id", Id, primary_key=True), Column("ticket", Text), Column("kind", Text),
-                 Column("due", Utc), Column("made_at", Utc), Column("kept_at", Utc), Column("broken_at", Utc))
-    owed.create(db.engine, checkfirst=True)
     with db.begin() as c:
-        made = c.execute(insert(owed).values(ticket=number, kind="promise", due=at("2026-12-25T18:30"), made_at=RECEIVED)
-                         .returning(owed.c.id)).scalar_one()
+        made = c.execute(insert(obligation).values(ticket=number, kind="promise", source="answer:1", derivation=[], due=at("2026-12-25T18:30"), made_at=RECEIVED)
+                         .returning(obligation.c.id)).scalar_one()
     assert kinds(db, reminding(), at("2026-12-24T09:00")) == [("remind:promise:-1wd", f"user:{people_['anna']}")]
     assert kinds(db, reminding(), at("2026-12-25T18:31")) == [
         ("remind:promise:0", f"user:{people_['anna']}"), ("escalate:promise:head", f"user:{people_['head']}")]
@@ -237,9 +233,8 @@ def test_promises_are_reminded_of_until_they_are_kept(db: Database, people_: dic
     assert one is not None
     assert (one.due, one.obligation) == ("20261225T1830", made)
     with db.begin() as c:
-        c.execute(update(owed).values(kept_at=at("2026-12-26T10:00")))
+        c.execute(update(obligation).values(kept_at=at("2026-12-26T10:00")))
     assert kinds(db, reminding(), at("2026-12-28T10:00")) == []
-    owed.drop(db.engine)
 
 
 async def test_the_morning_message(db: Database, api: FakeTelegram, channel: TelegramChannel, people_: dict[str, int]) -> None:
