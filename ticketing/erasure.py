@@ -18,11 +18,11 @@ from sqlalchemy import Connection, Row, Table, and_, delete, insert, null, selec
 
 from config.settings import Retention
 from monitor.store.authors import author_key
-from monitor.store.tables import damaged, event, inbound, post, unjudged, verdict
+from monitor.store.tables import correction, damaged, event, inbound, post, unjudged, verdict
 from monitor.store.tombstones import PREFIX, bury, tombstone_key
 from ticketing.deadlines import Calendar, Term, due
 from ticketing.register import NewEntry, Secret, append
-from ticketing.tables import delivery, entry, erasure, sealed, ticket, ticket_post
+from ticketing.tables import answer, delivery, entry, erasure, obligation, question, sealed, ticket, ticket_post
 
 CHUNK = 400
 """Values in one IN list."""
@@ -46,10 +46,14 @@ ERASABLE: list[Erasable] = [
     Erasable(post, "post", "id", {
         "text": "", "author_display": "", "author_key": "", "url": "", "extra": null(), "raw": null(), "in_reply_to": None,
         "in_reply_to_account": None, "digest": bytes(16)}),
-    Erasable(verdict, "post", "post_id", {"location_text": None, "detail": null()}),
+    Erasable(verdict, "post", "post_id", {"location_text": None, "detail": null(), "said_place": None}),
+    Erasable(correction, "post", "post_id", {"changes": null(), "before_values": null()}),
     Erasable(ticket_post, "post", "post_id", {"author_key": "", "text_key": bytes(16)}),
     Erasable(ticket, "number", "number", {"location_text": None}),
     Erasable(delivery, "number", "about", {"body": null()}),
+    Erasable(answer, "number", "ticket", {"text": None, "remark": None}),
+    Erasable(question, "number", "ticket", {"text": None, "reply": None}),
+    Erasable(obligation, "number", "ticket", {"text": None}),
 ]
 """All of it but `sealed` (salts and texts behind commitments), `damaged` and `inbound`, which `erase` looks through itself."""
 
