@@ -314,7 +314,7 @@ dialogue = Table(
     Column("language", Text),                                # kk, ru: what the citizen chose
     Column("akimat", Text),                                  # the one that was chosen last
     Column("state", Json),                                   # {"step": "akimat", "post": 17}; null: nothing
-    Column("filed", Json),                                   # moments of the cards of the last day
+    Column("recent", Json),                                  # moments: cards filed, codes that were wrong, what we said
     Column("at", Utc, nullable=False),
     Index("ix_dialogue_at", "at"),
 )

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column('language', sa.Text(), nullable=True),
         sa.Column('akimat', sa.Text(), nullable=True),
         sa.Column('state', monitor.store.columns.Json(), nullable=True),
-        sa.Column('filed', monitor.store.columns.Json(), nullable=True),
+        sa.Column('recent', monitor.store.columns.Json(), nullable=True),
         sa.Column('at', monitor.store.columns.Utc(), nullable=False),
         sa.PrimaryKeyConstraint('chat', name=op.f('pk_dialogue')))
     op.create_index('ix_dialogue_at', 'dialogue', ['at'])
