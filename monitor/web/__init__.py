@@ -14,7 +14,7 @@ from monitor.core.post import Post
 from monitor.core.verdict import Verdict
 from monitor.live import Live
 from monitor.store.engine import Database
-from monitor.web import api, entrance, guard, health, pages, status, stream, surge_api, surge_pages, verbs
+from monitor.web import api, entrance, guard, health, pages, reception, status, stream, surge_api, surge_pages, verbs
 from monitor.web.options import WebOptions
 from monitor.web.site import SITE, STATIC, Site
 
@@ -50,6 +50,9 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
         web.get("/sources", pages.show_sources),
         web.get("/wall", pages.show_wall),
         web.get("/language/{code}", pages.choose_language),
+        web.get("/reception", reception.show_reception),
+        web.post("/reception", reception.do_reception),
+        web.post("/reception/{number}/code", reception.do_code),
         web.get("/status", status.show_status),
         web.post("/status", status.do_status),
         web.get("/login", entrance.show_login),

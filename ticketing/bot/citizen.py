@@ -22,6 +22,7 @@ from config.settings import Retention
 from monitor.core.lodged import lodged, says_something
 from monitor.core.post import Post
 from monitor.core.verdict import Verdict
+from monitor.store.tables import event
 from monitor.store.tables import post as posts
 from monitor.store.tables import verdict as verdicts
 from monitor.store.verdicts import as_post, claim, insert_verdicts
@@ -280,7 +281,7 @@ class CitizenBot:
         append(c, [NewEntry(row.office, row.number, now, SYSTEM, "attach", {
             "post": {"network": written.network, "id": written.native_id, "revision": written.revision}},
             (Secret("text", written.text, id_),))], self._service._salt)
-        self._service._change(c, row, now)
+        c.execute(insert(event).values(at=now, kind="ticket", ref=row.number))
 
     def _asked_by(self, c: Connection, talk: Talk, message: Message) -> tuple[int, int] | None:
         """The card and the question that a message replies to: by our button, or as a reply to the question itself."""
