@@ -123,6 +123,6 @@ def _around(c: Connection, reader: Reader, now: datetime) -> tuple[Any, Any, int
 def _coupon(site: Site, reader: Reader, coupon: Coupon, tongue: str) -> web.Response:
     """In the citizen's language; the clerk's buttons are left out on paper."""
     view = view_for(site, tongue, "", site.clock())
-    page = render(tongue, "coupon.html", t=coupon.ticket, code=coupon.code, w=view, address=site.options.public_url.rstrip("/"),
+    page = render(tongue, "coupon.html", t=coupon.ticket, secret=coupon.code, w=view, address=site.options.public_url.rstrip("/"),
                   csrf=reader.session.csrf)
     return web.Response(text=page, content_type="text/html")
