@@ -28,6 +28,7 @@ from config.reminders import Reminders
 from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import secrets_of
+from monitor import likeness
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
@@ -137,6 +138,7 @@ class App:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
                 group.create_task(watch.run(self.db), name="surges")
+                group.create_task(likeness.run(self.db, service, now), name="likeness")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now, others=() if channel is None else (BOT,))
                 group.create_task(publisher.run(), name="publisher")
                 staff = None

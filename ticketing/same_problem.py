@@ -81,7 +81,7 @@ def likeness(one: Case, other: Case) -> Likeness | None:
         return None
     if words >= NEAR_IDENTICAL:
         return found
-    if same and (words >= ALIKE / 2 or (topic and topic_says(one.topic) and apart <= SOON)):
+    if same and (words >= ALIKE or (topic and topic_says(one.topic) and apart <= SOON)):
         return found
     return found if topic and words >= ALIKE else None
 
@@ -117,17 +117,30 @@ class Place:
 def place_of(text: str) -> Place:
     """What in a text may name a place."""
     words = [w for w in _WORD.findall(fold(text[:1000])) if w not in _KINDS or w.isdigit()]
-    streets = frozenset(w[:_STREET] for w in words if not w[0].isdigit() and len(w) >= 3)
+    streets = frozenset(_sound(w) for w in words if not w[0].isdigit() and len(w) >= 3)
     houses = frozenset(w for w in words if w[0].isdigit() and len(w) <= 5)
-    pairs = frozenset((a[:_STREET], b) for a, b in zip(words, words[1:], strict=False)
+    pairs = frozenset((_sound(a), b) for a, b in zip(words, words[1:], strict=False)
                       if b[0].isdigit() and len(b) <= 5 and not a[0].isdigit() and len(a) >= 4)
     return Place(streets, houses, pairs)
 
 
+_SOUNDS = str.maketrans({"ю": "у", "я": "а", "э": "е", "ы": "и", "п": "б", "й": None, "ь": None, "ъ": None})
+
+
+def _sound(word: str) -> str:
+    """A street's name as both languages say it: Сәтбаев and Сатпаева, Дүйсенов and Дюсенова, Абай and Абая are one."""
+    said = word.translate(_SOUNDS)[:_STREET]
+    return said.rstrip("аеиоу") or said
+
+
 @lru_cache(maxsize=4096)
 def _signs(text: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-    """Stems of a text and pairs of neighbours: the pairs tell "the same words" from "the same subject"."""
-    kept = [w if w in _NEGATIONS else w[:_STEM] for w in _WORD.findall(fold(text[:4000])) if w not in _EMPTY or w in _NEGATIONS]
+    """Stems of a text and pairs of neighbours: the pairs tell "the same words" from "the same subject". Addresses are left
+    to `compared`: one house has many troubles."""
+    words = _WORD.findall(fold(text[:4000]))
+    address = {i for i, w in enumerate(words) if w[0].isdigit()} | {i - 1 for i, w in enumerate(words) if w[0].isdigit() and i}
+    kept = [w if w in _NEGATIONS else w[:_STEM] for i, w in enumerate(words)
+            if i not in address and (w in _NEGATIONS or (w not in _EMPTY and w not in _KINDS))]
     return frozenset(kept), frozenset(zip(kept, kept[1:], strict=False))
 
 

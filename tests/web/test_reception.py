@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from sqlalchemy import func, select
 from web_scene import NOW, one
@@ -19,7 +20,7 @@ TEXT = "Ломова 42 үйдің алдында жарық жоқ, екі ап
 def fields(page: str) -> dict[str, str]:
     """What a browser would send of the form."""
     form = page.split('<form class="ask reception"', 1)[1].split("</form>", 1)[0]
-    found = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', form))
+    found = {name: unescape(value) for name, value in re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', form)}
     for name, body in re.findall(r'<select name="(\w+)">(.*?)</select>', form, re.S):
         chosen = re.search(r'<option value="([^"]*)" selected', body)
         found[name] = chosen[1] if chosen else re.search(r'<option value="([^"]*)"', body)[1]
