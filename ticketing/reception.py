@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection, Row, select
 
 from config.languages import N_
 from monitor.core.post import Author, Post
-from monitor.core.verdict import Verdict
+from monitor.core.verdict import Kind, Verdict
 from monitor.store.posts import store_posts
 from monitor.store.tables import event, post
 from monitor.store.verdicts import insert_verdicts
@@ -71,11 +71,14 @@ def receive(c: Connection, service: Service, visit: Visit, judged: Verdict, acto
     service._entitled(actor, "receive", office)
     if visit.topic not in desk.knowledge.topics:
         raise Refused(N_("Choose the topic."))
+    kind = next((code for code in get_args(Kind) if code == visit.kind), None)
+    if kind is None:
+        raise Refused(N_("Choose the kind."))
     known = _entered(c, visit)
     if known is not None:
         return Coupon(known, "")
     number, without = cleaned(visit.external_number), visit.without
-    if visit.kind in APPEALS and not number and without not in desk.procedure.no_number:
+    if kind in APPEALS and not number and without not in desk.procedure.no_number:
         raise Refused(N_("This is an appeal: write its number in e-Otinish, or choose why there is none."))
     contact = cleaned(visit.contact)[:CONTACT]
     # People are told apart by how they can be reached; without that everybody is somebody else.
@@ -85,7 +88,7 @@ def receive(c: Connection, service: Service, visit: Visit, judged: Verdict, acto
     key = c.execute(select(post.c.author_key).where(post.c.id == id_)).scalar_one()
     made = replace(made, collected_at=now, author=Author(key))
     about = replace(judged, addressed=True, decision="register", akimat=visit.akimat, candidates=(), topic=visit.topic,
-                    kind=visit.kind, urgency="urgent" if visit.urgency == "urgent" else "normal",
+                    kind=kind, urgency="urgent" if visit.urgency == "urgent" else "normal",
                     language="ru" if visit.language == "ru" else "kk", location_text=cleaned(visit.place)[:200] or None)
     who = tuple(Secret(name, words) for name, words in (("name", cleaned(visit.name)[:NAME]), ("contact", contact)) if words)
     service._write(c, [Opened(id_, id_, made, about, office, visit.akimat, intake_rules.text_key(text)[0], now, secrets=who)], [],

@@ -6,6 +6,7 @@ of surges, authors or numbers (invariant 3).
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,16 +31,8 @@ SOON = timedelta(days=5)
 _WORD = re.compile(r"[^\W_]+")
 _STEM = 5
 _STREET = 4
-_KINDS = frozenset(fold(w) for w in (
-    "улица улице улицы ул көшесі көшесінде көшесінің көше проспект пр даңғылы даңғыл мкр микрорайон микрорайоне ықшамауданы дом дома доме д үй үйдің "
-    "үйде двор дворе аула ауласында подъезд подъезде остановка остановке аялдама аялдамасында аялдамасы район районе ауданы қаласы город городе "
-    "село ауылы ауылында на в во у возле около жанында қасында напротив перекресток перекрестке қиылысында қиылысы угол бұрышы и мен и"
-).split())
-_EMPTY = frozenset(fold(w) for w in (
-    "и в во на не что с со по к у за из от до для это как так уже мы нас нам вы я он она они то же бы ли но а или при о об "
-    "мен және бұл да де та те үшін біз біздің бізде сіз ол осы сол бар жоқ бір әлі енді деп еді ма ме ба бе па пе ғой "
-    "акимат акимату аким акиму уважаемый уважаемая здравствуйте добрый день пожалуйста просим прошу құрметті әкім әкімдік әкімі сәлеметсіздер сәлем өтінеміз"
-).split())
+_KINDS = frozenset(fold(w) for w in ["улица", "улице", "улицы", "ул", "көшесі", "көшесінде", "көшесінің", "көше", "проспект", "пр", "даңғылы", "даңғыл", "мкр", "микрорайон", "микрорайоне", "ықшамауданы", "дом", "дома", "доме", "д", "үй", "үйдің", "үйде", "двор", "дворе", "аула", "ауласында", "подъезд", "подъезде", "остановка", "остановке", "аялдама", "аялдамасында", "аялдамасы", "район", "районе", "ауданы", "қаласы", "город", "городе", "село", "ауылы", "ауылында", "на", "в", "во", "у", "возле", "около", "жанында", "қасында", "напротив", "перекресток", "перекрестке", "қиылысында", "қиылысы", "угол", "бұрышы", "и", "мен", "и"])
+_EMPTY = frozenset(fold(w) for w in ["и", "в", "во", "на", "не", "что", "с", "со", "по", "к", "у", "за", "из", "от", "до", "для", "это", "как", "так", "уже", "мы", "нас", "нам", "вы", "я", "он", "она", "они", "то", "же", "бы", "ли", "но", "а", "или", "при", "о", "об", "мен", "және", "бұл", "да", "де", "та", "те", "үшін", "біз", "біздің", "бізде", "сіз", "ол", "осы", "сол", "бар", "жоқ", "бір", "әлі", "енді", "деп", "еді", "ма", "ме", "ба", "бе", "па", "пе", "ғой", "акимат", "акимату", "аким", "акиму", "уважаемый", "уважаемая", "здравствуйте", "добрый", "день", "пожалуйста", "просим", "прошу", "құрметті", "әкім", "әкімдік", "әкімі", "сәлеметсіздер", "сәлем", "өтінеміз"])
 _NEGATIONS = frozenset({"не", "нет", "жок"})
 
 
@@ -119,7 +112,7 @@ def place_of(text: str) -> Place:
     words = [w for w in _WORD.findall(fold(text[:1000])) if w not in _KINDS or w.isdigit()]
     streets = frozenset(_sound(w) for w in words if not w[0].isdigit() and len(w) >= 3)
     houses = frozenset(w for w in words if w[0].isdigit() and len(w) <= 5)
-    pairs = frozenset((_sound(a), b) for a, b in zip(words, words[1:], strict=False)
+    pairs = frozenset((_sound(a), b) for a, b in itertools.pairwise(words)
                       if b[0].isdigit() and len(b) <= 5 and not a[0].isdigit() and len(a) >= 4)
     return Place(streets, houses, pairs)
 
@@ -141,7 +134,7 @@ def _signs(text: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     address = {i for i, w in enumerate(words) if w[0].isdigit()} | {i - 1 for i, w in enumerate(words) if w[0].isdigit() and i}
     kept = [w if w in _NEGATIONS else w[:_STEM] for i, w in enumerate(words)
             if i not in address and (w in _NEGATIONS or (w not in _EMPTY and w not in _KINDS))]
-    return frozenset(kept), frozenset(zip(kept, kept[1:], strict=False))
+    return frozenset(kept), frozenset(itertools.pairwise(kept))
 
 
 def _shared(one: str, other: str) -> float:
