@@ -191,6 +191,7 @@ async def test_the_same_words_again_are_swallowed_and_a_photo_joins(town: Town) 
     photo = [{"file_id": "f", "file_unique_id": "u1", "width": 90, "height": 90}]
     assert card.number in await town.write(DANA, "", photo=photo)
     assert card.number in await town.write(DANA, "", location={"latitude": 52.28, "longitude": 76.96})
+    assert town.cards()[0].location_text == "52.28000, 76.96000", "staff see where it is"
     with town.db.reading() as c:
         assert c.execute(select(func.count()).select_from(ticket_post)).scalar_one() == 4
         assert len(threads(c, [card.number])) == 1, "one talk is told once"

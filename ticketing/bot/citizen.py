@@ -27,7 +27,7 @@ from monitor.store.tables import post as posts
 from monitor.store.tables import verdict as verdicts
 from monitor.store.verdicts import as_post, claim, insert_verdicts
 from ticketing import access, status
-from ticketing.acting import Refused
+from ticketing.acting import PROGRAM, Refused
 from ticketing.bot import candidates
 from ticketing.bot.outgoing import judging, registered_words
 from ticketing.bot.staff import Answer, Effect
@@ -47,6 +47,8 @@ BELONGS = timedelta(minutes=30)
 LISTED = 5
 CHOICES = 6
 _LARGEST = 2**63 - 1
+_BY_STAFF = (verdicts.c.said_topic, verdicts.c.said_kind, verdicts.c.said_urgency, verdicts.c.said_place)
+"""What people said of a post stays when its verdict is written anew."""
 
 _HELP = N_("Write here what is wrong, where and since when: your message gets a number, an officer and a term. You may add a photo "
            "or a place. One message is one matter.\n\n/status - how your messages stand\n/status NUMBER - one of them\n/lang - "
@@ -220,10 +222,13 @@ class CitizenBot:
     def _write(self, c: Connection, id_: int, written: Post, judged: Verdict, now: datetime) -> str:
         """Through the same intake as every post; whether the pipeline was here before or not."""
         claim(c, [id_])
+        corrected = c.execute(select(*_BY_STAFF).where(verdicts.c.post_id == id_)).one_or_none()
         c.execute(delete(verdicts).where(verdicts.c.post_id == id_))
         own = Judged(id_, written, judged)
         plan = self._service.intake(c, [own], now, by_bot=True)
         insert_verdicts(c, [(id_, judged)], plan.states, now)
+        if corrected is not None:
+            c.execute(verdicts.update().where(verdicts.c.post_id == id_).values(dict(corrected._mapping)))
         return plan.states[id_]
 
     def _judged(self, written: Post) -> Verdict:
@@ -270,6 +275,9 @@ class CitizenBot:
         if row is None or until < now.isoformat() or not allowed("attach", row.status):
             return ("" if quiet else talk.say(N_("Got it. Now write in words what is wrong and where: only then it gets a number."))), ()
         self._attach(c, row, id_, written, now)
+        if message.location is not None and not row.location_text:
+            where = f"{message.location.latitude:.5f}, {message.location.longitude:.5f}"
+            self._service._understood(c, row, {"place": where}, PROGRAM, now)
         return ("" if quiet else talk.say(N_("Added to %(number)s."), number=row.number)), ()
 
     def _attach(self, c: Connection, row: Row[Any], id_: int, written: Post, now: datetime) -> None:
