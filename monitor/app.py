@@ -28,6 +28,7 @@ from config.reminders import Reminders
 from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import secrets_of
+from monitor import likeness
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
@@ -45,9 +46,13 @@ from monitor.store.sources import switch_off
 from monitor.surges import SurgeWatch
 from monitor.web import WebOptions, build
 from ticketing import people
+from ticketing.bot.citizen import CitizenBot
 from ticketing.bot.inbound import Inbox
+from ticketing.bot.outgoing import ToCitizens
 from ticketing.bot.staff import StaffBot
+from ticketing.bot.two import TwoBots
 from ticketing.bot.voice import SpeakingBot
+from ticketing.citizens import BOT
 from ticketing.notify.channel import Channel
 from ticketing.notify.edits import Edits
 from ticketing.notify.email import EmailChannel
@@ -104,6 +109,7 @@ class App:
     _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
     _mail: EmailChannel | None = None
     _told: Outbox | None = None
+    _citizens: CitizenBot | None = None
     _voices: dict[str, tuple[str, Voice]] = field(default_factory=dict)
     """Connectors that can answer a post, by the name of their source."""
 
@@ -132,14 +138,18 @@ class App:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
                 group.create_task(watch.run(self.db), name="surges")
-                publisher = Publisher(self.db, service, http, lambda: self._voices, now)
+                group.create_task(likeness.run(self.db, service, now), name="likeness")
+                publisher = Publisher(self.db, service, http, lambda: self._voices, now, others=() if channel is None else (BOT,))
                 group.create_task(publisher.run(), name="publisher")
                 staff = None
                 if outbox is not None:
                     group.create_task(outbox.run(), name="outbox")
                 if channel is not None:
                     staff = StaffBot(service, channel.wording)
-                    bot = SpeakingBot(self.db, staff, channel)
+                    self._citizens = CitizenBot(service, self.setting.judge(), address, lambda: self.settings.retention)
+                    service.bot_source = _bot_source(self.settings).name
+                    bot = TwoBots(SpeakingBot(self.db, staff, channel), self._citizens)
+                    group.create_task(ToCitizens(self.db, service, channel, clock=now).run(), name="to citizens")
                     group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
@@ -158,7 +168,8 @@ class App:
         at = self.settings.web
         token = at.metrics_token.get_secret_value() if at.metrics_token else None
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
-        pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering)
+        pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering,
+                      lambda: self.settings.retention, lambda: self.setting.judge())
         runner = web.AppRunner(pages, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -260,6 +271,8 @@ class App:
         self._tell_models(earlier)
         service.desk = setting.desk
         pipeline.judge = setting.judge()
+        if self._citizens is not None:
+            self._citizens.judge = pipeline.judge
         if setting.rules is not None:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:

@@ -7,7 +7,7 @@ left unknown is not sent again; a person looks. Where no source of ours can answ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
@@ -69,7 +69,9 @@ class Publisher:
 
     def __init__(self, db: Database, service: Service, http: Http, voices: Callable[[], Mapping[str, tuple[str, Voice]]],
                  clock: Callable[[], datetime], pace: Pace | None = None,
-                 sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+                 sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, others: Sequence[str] = ()) -> None:
+        """`others` are networks that somebody else speaks to: the bot to its private chats."""
+        self._others = others
         self._db, self._service, self._http, self._voices, self._clock = db, service, http, voices, clock
         self._pace, self._sleep = pace or Pace(), sleep
         self._not_before: dict[str, datetime] = {}
@@ -171,11 +173,10 @@ class Publisher:
             self._down.add(network)
             log.warning("answers do not go out", network=network, reason=reason[:200])
 
-    @staticmethod
-    def _due(c: Connection, now: datetime, closed: list[str]) -> list[Reply]:
+    def _due(self, c: Connection, now: datetime, closed: list[str]) -> list[Reply]:
         """The reply that has waited longest in each network that may be spoken to."""
         rows = c.execute(select(delivery).where(
-            delivery.c.channel.startswith(CHANNEL), delivery.c.channel.not_in([CHANNEL + n for n in [*closed, BY_HAND]]),
+            delivery.c.channel.startswith(CHANNEL), delivery.c.channel.not_in([CHANNEL + n for n in [*closed, BY_HAND, *self._others]]),
             delivery.c.state == "queued", delivery.c.next_try_at <= now).order_by(delivery.c.id).limit(500)).all()
         found: dict[str, Reply] = {}
         for row in rows:
@@ -203,7 +204,8 @@ class Publisher:
 
     def _recall(self, c: Connection) -> None:
         """What was on its way when the program stopped: a person looks."""
-        ids = c.execute(update(delivery).where(delivery.c.channel.startswith(CHANNEL), delivery.c.state == "sending").values(
+        ids = c.execute(update(delivery).where(delivery.c.channel.startswith(CHANNEL), delivery.c.state == "sending",
+                                               delivery.c.channel.not_in([CHANNEL + n for n in self._others])).values(
             state="queued").returning(delivery.c.id)).scalars().all()
         self._service.by_hand(c, ids, UNKNOWN, self._clock())
 

@@ -9,8 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from config.languages import N_
+from ticketing.ticket import DESK_SERIES
 
-RECEPTION = "ҚБ"
+RECEPTION = DESK_SERIES
 """Series of personal receptions and calls."""
 
 PARTS = {

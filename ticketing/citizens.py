@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, insert, select
 from config.languages import N_, language
 from config.timezone import ALMATY
 from monitor.store.tables import post
+from ticketing.store import private_chat
 from ticketing.tables import delivery, ticket, ticket_post
 
 CHANNEL = "reply:"
@@ -24,6 +25,9 @@ CHANNEL = "reply:"
 
 BY_HAND = "hand"
 """Instead of a network: told face to face, by telephone or on paper."""
+
+BOT = "bot"
+"""Instead of a network: a private chat with our bot, where nobody else reads. ticketing.bot.outgoing says it."""
 
 GONE = "the author has deleted the post"
 
@@ -75,8 +79,10 @@ def threads(c: Connection, numbers: Sequence[str]) -> list[Thread]:
     for r in rows:
         gone = c.execute(select(post.c.id).where(post.c.network == r.network, post.c.native_id == r.native_id,
                                                  post.c.deleted_at.is_not(None)).limit(1)).first() is not None
-        found.setdefault((r.network, r.native_id), Thread(
-            r.number, r.network, r.post_id, r.native_id, r.url, r.language, gone))
+        chat = private_chat(r.network, r.native_id)
+        place = (r.network, r.native_id) if chat is None else (BOT, str(chat))     # one talk, however often it was written
+        found.setdefault(place, Thread(
+            r.number, r.network if chat is None else BOT, r.post_id, r.native_id, r.url, r.language, gone))
     named = {t.number for t in found.values()}
     bare = c.execute(select(ticket.c.number, ticket.c.language).where(
         ticket.c.number.in_([n for n in numbers if n not in named]))).all()

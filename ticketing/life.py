@@ -289,8 +289,9 @@ class Life(Acting):
         return True
 
     def rate(self, c: Connection, number: str, actor: Actor, now: datetime, *, solved: bool | None = None,
-             mark: int | None = None) -> bool:
-        """The citizen says whether it is solved and marks the answer (1 to 5). Not solved takes the card up again."""
+             mark: int | None = None, why: str = "") -> bool:
+        """The citizen says whether it is solved and marks the answer (1 to 5). Not solved takes the card up again; `why`
+        is what the citizen says of it."""
         row = self._ticket(c, number, actor, "rate")
         if mark is not None and mark not in MARKS:
             raise Refused(N_("A mark is a number from 1 to 5."))
@@ -304,7 +305,7 @@ class Life(Acting):
         self._done_for(c, row)
         moves = [Move(row, "rate", details)]
         if details.get("solved") is False:
-            moves += self._reopening(c, row, "not_solved", now)
+            moves += self._reopening(c, row, cleaned(why)[:1000] or "not_solved", now)
         self._enter(c, now, actor, *moves)
         if len(moves) > 1:
             self._tell_reopened(c, row.number, now)

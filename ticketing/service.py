@@ -32,7 +32,16 @@ from ticketing.life import Life
 from ticketing.merging import Merging
 from ticketing.register import NewEntry, NewNumber, Secret, append
 from ticketing.routing import Assignment, People
-from ticketing.store import by_staff, known_natives, known_texts, last_place, ticket_by_number, ticket_of_post
+from ticketing.store import (
+    DESKS,
+    by_staff,
+    known_natives,
+    known_texts,
+    last_place,
+    private_chat,
+    ticket_by_number,
+    ticket_of_post,
+)
 from ticketing.tables import delivery, ticket, ticket_post
 
 __all__ = ["SYSTEM", "Actor", "Opened", "Refused", "Service"]
@@ -51,19 +60,29 @@ class Opened:
     text_key: bytes
     received_at: datetime
     parent: str | None = None
+    secrets: tuple[Secret, ...] = ()
+    """What else the registration commits to: who came to the desk, and how they can be reached."""
 
 
 class Service(Life, Merging, Answering):
     """All verbs, for one desk. Here stand intake and what staff do to a post."""
 
+    bot_source = ""
+    """The source whose private messages the citizens' bot answers; "" where no bot of ours speaks to citizens."""
+
     # --- by the pipeline
 
     def intake(self, c: Connection, judged: Sequence[Judged], now: datetime,
-               received: Callable[[Post], datetime] | None = None) -> Plan:
+               received: Callable[[Post], datetime] | None = None, *, by_bot: bool = False) -> Plan:
         """Give each judged post its outcome: numbers, attachments, revisions. `received` says when a post was received;
-        by default that is `now`. What staff write to our bot, such as the akimat's name it asks for, is no post to us."""
+        by default that is `now`. What staff write to our bot, such as the akimat's name it asks for, is no post to us.
+
+        What a citizen writes to our bot is the bot's to register (`by_bot`), because it asks what is not clear; until then,
+        and where the bot fails, it waits in triage."""
         staff = by_staff(c, [(j.id, j.post) for j in judged])
         judged = [replace(j, own=True) if j.id in staff else j for j in judged]
+        if not by_bot:
+            judged = [self._left_to_bot(j) for j in judged]
         worth = [j for j in judged if j.verdict.decision != "ignore" or j.post.revision or j.post.deleted_at]
         natives = known_natives(c, [(j.post.network, j.post.native_id) for j in worth if j.post.revision])
         keys = [intake_rules.text_key(j.post.text)[0] for j in worth if j.verdict.decision == "register"]
@@ -286,7 +305,7 @@ class Service(Life, Merging, Answering):
         final = due(o.received_at, own.final, own.calendar, own.count_from, full=False, provisional=True)
         assigned = self._assign(staff, o.office, o.akimat, topic)
         return {
-            "office": o.office, "series": rules.SERIES, "year": rules.year_of(registered), "status": "assigned",
+            "office": o.office, "series": _series(o.post), "year": rules.year_of(registered), "status": "assigned",
             "akimat": o.akimat, "also": list(v.also) or None, "department": assigned.department,
             "responsible": assigned.responsible, "assigned_by": assigned.reason, "topic": topic, "kind": kind,
             "urgency": urgency, "language": v.language, "location_text": v.location_text, "received_at": o.received_at,
@@ -375,6 +394,12 @@ class Service(Life, Merging, Answering):
         c.execute(update(ticket_post).where(ticket_post.c.ticket_id == row.id).values(ticket_id=old.id, akimat=old.akimat))
         self._restore(c, old, actor, now)
 
+    def _left_to_bot(self, j: Judged) -> Judged:
+        if self.bot_source != j.post.source or j.verdict.decision != "register" \
+                or private_chat(j.post.network, j.post.native_id) is None:
+            return j
+        return replace(j, verdict=replace(j.verdict, decision="triage"))
+
     def _state(self, c: Connection, post_id: int, state: str, now: datetime) -> None:
         c.execute(update(verdict).where(verdict.c.post_id == post_id).values(state=state))
         c.execute(insert(event).values(at=now, kind="post", ref=str(post_id)))
@@ -419,10 +444,17 @@ class Service(Life, Merging, Answering):
         return int(made.scalar_one())
 
 
+def _series(post: Post) -> str:
+    """By where it came in: the reception desk, our bot, or a network."""
+    if post.network in DESKS:
+        return rules.DESK_SERIES
+    return rules.BOT_SERIES if private_chat(post.network, post.native_id) is not None else rules.SERIES
+
+
 def _opening_entries(o: Opened, fields: Mapping[str, Any], assigned: Assignment, actor: Actor, now: datetime,
                      form: str) -> list[NewEntry]:
     """Registration and assignment: two entries, because they are two decisions with two reasons."""
-    number = NewNumber(fields["series"], fields["year"], form)
+    number = NewNumber(fields["series"], fields["year"], rules.form_of(fields["series"], form))
     iso = {name: fields[name].isoformat() for name in ("received_at", "registered_at", "due_first", "due_final")}
     post = o.post
     details: dict[str, Any] = {
@@ -434,7 +466,7 @@ def _opening_entries(o: Opened, fields: Mapping[str, Any], assigned: Assignment,
     if o.parent:
         details["parent"] = o.parent
     return [
-        NewEntry(o.office, number, now, str(actor), "register", details, (Secret("text", post.text, o.post_id),), o.key),
+        NewEntry(o.office, number, now, str(actor), "register", details, (Secret("text", post.text, o.post_id), *o.secrets), o.key),
         NewEntry(o.office, o.key, now, SYSTEM, "assign", {
             "department": assigned.department, "responsible": assigned.responsible, "reason": assigned.reason}),
     ]

@@ -20,6 +20,16 @@ CHUNK = 500
 """Values in one IN list."""
 
 
+DESKS = ("reception", "call")
+"""Networks of what a clerk enters: who came, who called."""
+
+
+def private_chat(network: str, native_id: str) -> int | None:
+    """The private chat with our bot that a post was written in; None for every other post."""
+    found = _PRIVATE.fullmatch(native_id) if network == "telegram" else None
+    return int(found[1]) if found is not None else None
+
+
 def ticket_by_number(c: Connection, number: str, *, lock: bool = False) -> Row[Any] | None:
     """The ticket a person named: its number as printed, or as typed (АЖ, AZH, lower case, digits alone).
 
@@ -69,9 +79,9 @@ def by_staff(c: Connection, posts: Iterable[tuple[int, Post]]) -> set[int]:
     """Ids of posts that are what staff wrote to our bot in private: the number of that chat is the one they are bound by."""
     chats: dict[int, list[int]] = {}
     for id_, post in posts:
-        chat = _PRIVATE.fullmatch(post.native_id) if post.network == "telegram" else None
+        chat = private_chat(post.network, post.native_id)
         if chat is not None:
-            chats.setdefault(int(chat[1]), []).append(id_)
+            chats.setdefault(chat, []).append(id_)
     wanted = list(chats)
     found: set[int] = set()
     for start in range(0, len(wanted), CHUNK):

@@ -297,3 +297,24 @@ staff_message = Table(
     Column("open", Boolean, nullable=False),
     Index("ix_staff_message_open", "ticket", sqlite_where=text("open = 1"), postgresql_where=text("open")),
 )
+
+# The code that opens a card to its author on the status page: a salted, keyed hash of it. ticketing.access
+access = Table(
+    "access", metadata,
+    Column("number", Text, primary_key=True),
+    Column("salt", LargeBinary(16), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("made_at", Utc, nullable=False),
+)
+
+# What the citizens' bot waits for in a private chat; forgotten when nothing was said for a while. No words of anybody.
+dialogue = Table(
+    "dialogue", metadata,
+    Column("chat", Id, primary_key=True, autoincrement=False),
+    Column("language", Text),                                # kk, ru: what the citizen chose
+    Column("akimat", Text),                                  # the one that was chosen last
+    Column("state", Json),                                   # {"step": "akimat", "post": 17}; null: nothing
+    Column("recent", Json),                                  # moments: cards filed, codes that were wrong, what we said
+    Column("at", Utc, nullable=False),
+    Index("ix_dialogue_at", "at"),
+)

@@ -75,6 +75,7 @@ MAY: Mapping[str, frozenset[str]] = MappingProxyType({
     "not_addressed": frozenset({"press", "officer", "head", "controller"}),
     "other_akimat": frozenset({"press", "officer", "head", "controller"}),
     "correct": frozenset({"press", "officer", "head", "controller"}),
+    "receive": frozenset({"press", "officer", "head", "controller"}),   # at the reception desk, and codes given out there
     "accept": frozenset({"officer", "head", "controller"}),
     "redirect": frozenset({"officer", "head", "controller"}),
     # A number once given is taken back only by those who answer for the register.
@@ -119,6 +120,12 @@ def allowed(action: str, status: str) -> bool:
 SERIES = "ӘЖ"
 """Әлеуметтік желі, social network. Never ЖТ or ЗТ: those belong to e-Otinish."""
 
+BOT_SERIES = "ЧБ"
+"""Чат-бот: written to our bot in private."""
+
+DESK_SERIES = "ҚБ"
+"""Қабылдау: a personal reception or a call, entered by a clerk."""
+
 NUMBER_FORMAT = "{series}-{office}-{year}-{seq:06}"
 
 _TYPED_SERIES = {"ӘЖ": "ӘЖ", "АЖ": "ӘЖ", "AZH": "ӘЖ", "AJ": "ӘЖ", "ҚБ": "ҚБ", "КБ": "ҚБ", "QB": "ҚБ", "KB": "ҚБ",
@@ -134,6 +141,13 @@ def office_digits(code: str) -> str:
 def number(series: str, office: str, year: int, seq: int, form: str = NUMBER_FORMAT) -> str:
     """The number of a ticket, e.g. ӘЖ-551-2026-000123."""
     return form.format(series=series, office=office_digits(office), year=year, seq=seq)
+
+
+def form_of(series: str, form: str) -> str:
+    """An office's form of numbers for another series, so that two series never share a number."""
+    if series == SERIES or "{series}" in form:
+        return form
+    return form.replace(SERIES, "{series}") if SERIES in form else f"{{series}}-{form}"
 
 
 def typed_number(text: str) -> tuple[str | None, str, int, int] | None:

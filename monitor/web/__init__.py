@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from config.channels import Channels, bundled
+from config.settings import Retention
+from monitor.core.post import Post
+from monitor.core.verdict import Verdict
 from monitor.live import Live
 from monitor.store.engine import Database
-from monitor.web import api, entrance, guard, health, pages, promises, stream, surge_api, surge_pages, verbs
+from monitor.web import (
+    api, entrance, guard, health, pages, promises, reception, status, stream, surge_api, surge_pages, verbs)
 from monitor.web.options import WebOptions
 from monitor.web.site import SITE, STATIC, Site
 
@@ -25,11 +29,15 @@ MOST_BYTES = 128 * 1024
 
 
 def build(db: Database, live: Live, service: Service, options: WebOptions, clock: Callable[[], datetime],
-          channels: Callable[[], Channels] = bundled, voices: Callable[[], frozenset[str]] = frozenset) -> web.Application:
+          channels: Callable[[], Channels] = bundled, voices: Callable[[], frozenset[str]] = frozenset,
+          retention: Callable[[], Retention] = Retention,
+          judging: Callable[[], Callable[[Post], Verdict]] | None = None) -> web.Application:
     """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes, `channels` the table of
-    official channels in force, `voices` the networks in which a source of ours can answer."""
+    official channels in force, `voices` the networks in which a source of ours can answer,
+    `retention` the policy in force, `judging` the judge in force."""
     app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
-    app[SITE] = Site(db, live, service, options, clock, channels, voices=voices)
+    app[SITE] = Site(db, live, service, options, clock, channels, voices=voices, retention=retention, judging=judging)
+    app[status.KNOCKS] = status.Knocks()
     app.on_shutdown.append(_end_streams)
     app.add_routes([
         web.get("/", pages.show_feed),
@@ -44,6 +52,11 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
         web.get("/sources", pages.show_sources),
         web.get("/wall", pages.show_wall),
         web.get("/language/{code}", pages.choose_language),
+        web.get("/reception", reception.show_reception),
+        web.post("/reception", reception.do_reception),
+        web.post("/reception/{number}/code", reception.do_code),
+        web.get("/status", status.show_status),
+        web.post("/status", status.do_status),
         web.get("/login", entrance.show_login),
         web.post("/login", entrance.log_in),
         web.post("/logout", entrance.log_out),

@@ -37,7 +37,7 @@ async def log_in(request: web.Request) -> web.Response:
     mark = request.cookies.get(_FORM_COOKIE, "")
     if not mark or not same(str(given.get("csrf", "")), mark):
         return _form(request, N_("This form is too old. Try again."), login, next_, 403)
-    by_login, by_address = f"account {login.casefold()}", f"address {_address(request, site)}"
+    by_login, by_address = f"account {login.casefold()}", f"address {address_of(request, site)}"
     by_account = f"{by_login} from {by_address}"
     limits = ((site.by_account, by_account), (site.by_login, by_login), (site.by_address, by_address))
     wait = max(limit.wait(key, now) for limit, key in limits)
@@ -84,7 +84,8 @@ def _form(request: web.Request, problem: str | None = None, login: str = "", nex
     return response
 
 
-def _address(request: web.Request, site: Site) -> str:
+def address_of(request: web.Request, site: Site) -> str:
+    """Where a request comes from; behind our own proxy, what it says."""
     if site.options.behind_proxy:
         forwarded = request.headers.get("X-Forwarded-For", "").rsplit(",", 1)[-1].strip()
         if forwarded:

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 COOKIE = "qulaq_session"
-OPEN_PATHS = frozenset({"/login", "/healthz"})
+OPEN_PATHS = frozenset({"/login", "/healthz", "/status"})
 TOKEN_PATHS = frozenset({"/metrics", "/readyz"})
 
 HEADERS = {
@@ -94,7 +94,7 @@ def wants_json(request: web.Request) -> bool:
 
 @web.middleware
 async def sign_in_first(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Everything but the sign-in page, its language, /healthz and the static files needs a session; a POST needs its CSRF token."""
+    """Everything but the sign-in page, its language, /status, /healthz and the static files needs a session; a POST needs its CSRF token."""
     site = request.app[SITE]
     now = site.clock()
     token = request.cookies.get(COOKIE, "")

@@ -78,6 +78,7 @@ def whole(more: Whole) -> dict[str, Any]:
                         for o in more.owed],
         "members": [m.number for m in more.members],
         "proposals": [{"id": p["id"], "other": p["other"].number, "why": p["why"]} for p in more.proposals],
+        "answered_before": [{"number": a.number, "at": moment(a.at), "text": a.text, "solved": a.solved} for a in more.answered],
         "authors": more.authors,
         "appeal": {"parts": {p.code: p.there for p in more.parts}, "owes_number": more.owes_number},
         "seen": more.seen,

@@ -16,6 +16,10 @@ from aiohttp import web
 
 from config.channels import Channels, bundled
 from config.languages import language
+from config.settings import Retention
+from monitor.core.judge import Judge
+from monitor.core.post import Post
+from monitor.core.verdict import Verdict
 from monitor.live import Live
 from monitor.store.engine import Database
 from monitor.web.options import WebOptions
@@ -49,12 +53,22 @@ class Site:
     by_address: Attempts = field(default_factory=lambda: Attempts(20, timedelta(minutes=15)))
     voices: Callable[[], frozenset[str]] = frozenset
     """Networks in which a source of ours can answer."""
+    retention: Callable[[], Retention] = Retention
+    judging: Callable[[], Callable[[Post], Verdict]] | None = None
+    """The judge in force; None: the desk's knowledge alone."""
+    _judge: tuple[Any, Callable[[Post], Verdict]] | None = None
     _units: Units | None = None
 
     @property
     def knowledge(self) -> Any:
         """The knowledge of the desk that acts."""
         return self.service.desk.knowledge
+
+    def judge(self, post: Post) -> Verdict:
+        """What detection says of a message that a clerk enters."""
+        if self._judge is None or self._judge[0] is not self.knowledge:
+            self._judge = (self.knowledge, self.judging() if self.judging is not None else Judge(self.knowledge))
+        return self._judge[1](post)
 
     @property
     def channels(self) -> Channels:

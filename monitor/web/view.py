@@ -73,7 +73,7 @@ class View:
         return self._(message) if message else ""
 
     def network(self, code: str) -> str:
-        return words.network(code)
+        return self._(words.network(code))
 
     def number(self, value: float) -> str:
         return str(format_decimal(value, locale=self.language))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from ticketing import appeal
 from ticketing import ticket as rules
+from ticketing.alike import Answered, answered_before
 from ticketing.answering import answers_of, obligations_of, proposals_of, questions_of
 from ticketing.citizens import Told, family, told
 from ticketing.feed import names
@@ -34,6 +35,8 @@ class Whole:
     owed: Sequence[Row[Any]]
     proposals: Sequence[Any]
     alike: Sequence[Any]
+    answered: Sequence[Answered]
+    """What was answered before at the same place on the same topic."""
     members: Sequence[Row[Any]]
     authors: int
     colleagues: Sequence[Row[Any]]
@@ -85,6 +88,7 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
             delivery.c.about == row.number, delivery.c.state == "dead", delivery.c.channel == "telegram")).all(),
         questions=questions, owed=obligations_of(c, row.number), proposals=_with_text(c, row.number, proposals_of(
             c, row.number, merge_proposal)),
+        answered=answered_before(c, row, posts[0].text if posts else "", now) if row.status in rules.OPEN else (),
         alike=alike(c, row, numbers, now) if row.status in rules.OPEN else (), members=members, authors=authors(c, numbers),
         colleagues=colleagues, departments=sorted({p.department for p in colleagues if p.department} | {row.department} - {""}),
         names=names(c, [id_ for id_ in people if id_ is not None]), words=_words(c, row.number),

@@ -73,7 +73,7 @@ WARNING = SAID
 TOLD = {
     "answer": N_("the office’s answer"), "extended": N_("notice of the extension"), "redirected": N_("notice of the redirect"),
     "not_examined": N_("notice that it was not examined"), "guide": N_("the way to an official appeal"),
-    "question": N_("question to the citizen"),
+    "question": N_("question to the citizen"), "registered": N_("number and code"),
 }
 DELIVERY = {
     "queued": N_("waits to be sent"), "sending": N_("on its way"), "sent": N_("delivered"), "dead": N_("not delivered"),
@@ -110,7 +110,7 @@ REASON = {
     "re": N_("a reply to an official account"), "own_account": N_("the account of an akimat itself"),
     "topic_learned": N_("learnt from this office's history"), "topic_listed": N_("the word lists would say another topic"),
     "proposed_executor": N_("who answered such messages before"), "proposed_department": N_("which department answered such messages before"),
-    "imported": N_("a card of another system"),
+    "imported": N_("a card of another system"), "lodged": N_("lodged with the akimat itself"),
 }
 TARGET = {"topic": N_("the topic"), "executor": N_("the executor"), "department": N_("the department")}
 RULE = {
@@ -121,6 +121,7 @@ NETWORK = {
     "rss": "RSS", "telegram": "Telegram", "telegram_web": "Telegram", "instagram": "Instagram", "facebook": "Facebook",
     "vk": "VK", "ok": "OK", "youtube": "YouTube", "threads": "Threads", "x": "X", "tiktok": "TikTok",
     "whatsapp": "WhatsApp", "mastodon": "Mastodon", "bluesky": "Bluesky", "email": "E-mail", "replay": "Replay",
+    "bot": N_("our bot"), "reception": N_("personal reception"), "call": N_("telephone call"), "hand": N_("by hand"),
 }
 LANG_TAG = {"kk": "kk", "kk_plain": "kk", "kk_latin": "kk-Latn", "ru": "ru", "mixed": "kk", "en": "en"}
 """What screen readers and hyphenation are told of a post; nothing where the language is not known."""

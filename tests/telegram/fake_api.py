@@ -152,11 +152,11 @@ class FakeTelegram:
                                          "message": self.chats[chat].messages[message], "data": data}})
         return query
 
-    def write(self, chat: int, text: str, *, reply_to: int | None = None) -> None:
-        """A person writes to the bot."""
+    def write(self, chat: int, text: str, *, reply_to: int | None = None, **more: Any) -> None:
+        """A person writes to the bot; `more` is what a message holds beside words: a photo, a place."""
         self._ids += 1
         message = {"message_id": self._ids, "date": int(time.time()), "chat": self.chats[chat].as_json(),
-                   "from": self._user(chat), "text": text}
+                   "from": self._user(chat), **({"text": text} if text else {}), **more}
         if text.startswith("/"):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
         if reply_to is not None:
