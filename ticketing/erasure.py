@@ -22,7 +22,7 @@ from monitor.store.tables import damaged, event, inbound, post, unjudged, verdic
 from monitor.store.tombstones import PREFIX, bury, tombstone_key
 from ticketing.deadlines import Calendar, Term, due
 from ticketing.register import NewEntry, Secret, append
-from ticketing.tables import delivery, entry, erasure, sealed, ticket, ticket_post
+from ticketing.tables import delivery, dialogue, entry, erasure, photo, sealed, ticket, ticket_post
 
 CHUNK = 400
 """Values in one IN list."""
@@ -50,6 +50,8 @@ ERASABLE: list[Erasable] = [
     Erasable(ticket_post, "post", "post_id", {"author_key": "", "text_key": bytes(16)}),
     Erasable(ticket, "number", "number", {"location_text": None}),
     Erasable(delivery, "number", "about", {"body": null()}),
+    Erasable(dialogue, "number", "ticket", {"data": null()}),
+    Erasable(photo, "number", "ticket", {"content": None, "file": "", "state": "erased"}),
 ]
 """All of it but `sealed` (salts and texts behind commitments), `damaged` and `inbound`, which `erase` looks through itself."""
 
