@@ -138,8 +138,10 @@ class App:
                 if outbox is not None:
                     group.create_task(outbox.run(), name="outbox")
                 if channel is not None:
-                    staff = StaffBot(service, channel.wording)
+                    staff = StaffBot(service, channel.wording, username=self.settings.telegram.bot if self.settings.telegram else "",
+                                     groups=_groups(self.settings))
                     bot = SpeakingBot(self.db, staff, channel)
+                    group.create_task(bot.resume(), name="what the bot had not said")
                     group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
@@ -264,6 +266,7 @@ class App:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
             channel.wording = staff.wording = self._wording(channel.wording.public_url)
+            staff.groups = _groups(self.settings)
         if self._mail is not None:
             self._mail.wording = self._wording(self._mail.wording.public_url)
         if self._told is not None:
@@ -332,6 +335,11 @@ def _bot_source(settings: Settings) -> Source:
     made = Source.model_validate({"name": "telegram-bot", "network": "telegram"})
     made._settings = models()["telegram"](token=bot.token, api_url=bot.api_url)
     return made
+
+
+def _groups(settings: Settings) -> dict[int, str]:
+    """The Telegram groups of the offices, by the config."""
+    return {office.telegram_group: office.code for office in settings.offices if office.telegram_group is not None}
 
 
 def polled(settings: Settings) -> list[Source]:

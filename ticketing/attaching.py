@@ -80,7 +80,7 @@ class Attaching(Acting):
         return c.execute(select(photo).where(photo.c.id == photo_id)).one_or_none()
 
 
-def photos_of(c: Connection, number: str) -> Sequence[Row[Any]]:
+def photos_of(c: Connection, number: str) -> Sequence[Any]:
     """The photos of a card that are here, without their content."""
     return c.execute(select(photo.c.id, photo.c.answer, photo.c.file, photo.c.by, photo.c.at).where(
         photo.c.ticket == number, photo.c.state == "kept").order_by(photo.c.id)).all()

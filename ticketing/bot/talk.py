@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Row
 
 from config.languages import N_, language
 from config.timezone import ALMATY
+from ticketing import people
+from ticketing.attaching import photos_of
 from ticketing.bot import dialogue
 from ticketing.bot.cards import Cards, Where
 from ticketing.bot.dialogue import Dialogue
@@ -24,7 +26,6 @@ from ticketing.people import Account
 from ticketing.reply import SAID
 from ticketing.service import Actor, Refused
 from ticketing.store import ticket_by_number
-from ticketing.tables import photo
 
 CONFIRM = "confirm"
 SHOWN = 2800
@@ -52,10 +53,7 @@ class Talk:
               **data: Any) -> Sequence[Effect]:
         """Ask the first question, always in private: what staff write in a group would be a post of it."""
         assert person.telegram_id is not None, "who writes to the bot is bound"
-        given = {"number": row.number} if data.get("template") else {}
-        if data.get("template"):
-            given = {k: v for k, v in given.items() if k in {name for name, _a in fields_of(FORMS[form], {**data, "given": {}}, "ru")}}
-        given |= data.pop("given", {})
+        given = data.pop("given", {})
         one = Dialogue(person.telegram_id, person.id, row.number, form, "", {**data, "given": given, "card": list(card)}, nonce, None)
         return (self._on(c, one, person, now),)
 
@@ -131,7 +129,6 @@ class Talk:
 
     def fetched(self, c: Connection, photo_id: int, content: bytes, now: datetime) -> Sequence[Effect]:
         """The content of a photo is here, or (empty) cannot be had."""
-        from ticketing import people
         kept = self._service.photo_kept(c, photo_id, content, now) if content else self._service.photo_failed(c, photo_id)
         person = people.by_id(c, kept.by) if kept is not None else None
         if kept is None or person is None or person.telegram_id is None:
@@ -139,7 +136,7 @@ class Talk:
         _ = language(person.language).gettext
         if kept.state != "kept":
             return (Say(person.telegram_id, _("%s: the photo could not be taken; send it again, as a photo.") % _code(kept.ticket)),)
-        known = len([p for p in c.execute(photo.select().where(photo.c.ticket == kept.ticket, photo.c.state == "kept"))])
+        known = len(photos_of(c, kept.ticket))
         where = _("with the answer") if kept.answer is not None else _("with the card")
         said = _("%(number)s: the photo is kept %(where)s. Photos: %(n)s") % {"number": _code(kept.ticket), "where": where, "n": known}
         return (Say(person.telegram_id, said),)
@@ -192,7 +189,7 @@ class Talk:
         if one.form in ("draft", "interim"):
             lines.append(f"<blockquote>{whole_text(given['text'])}</blockquote>")
             warnings = self._service.warnings_of(c, one.ticket, given["text"], now)
-            lines += [f"⚠️ {html.escape(_(SAID[w]), quote=False)}" for w in warnings if w in SAID]  # type: ignore[index]
+            lines += [f"⚠️ {html.escape(_(SAID[w]), quote=False)}" for w in warnings if w in SAID]
             for promise in self._service.promises(given["text"], now.astimezone(ALMATY).date())[:3]:
                 lines.append(_("It promises something by %s.") % f"{promise.due:%d.%m.%Y}")
         elif one.form == "extend":
@@ -218,12 +215,12 @@ class Talk:
         try:
             form.call(self._service, c, row, one.data, _actor(person), now)
         except Refused as e:
-            kept = dialogue.put(c, replace(one, step=one.step if one.step == CONFIRM else form.fields[-1][0], asked=None), now)
-            wrong = _(e.message_id) % e.params
-            if kept.step != CONFIRM:
-                kept = dialogue.put(c, replace(kept, data={**kept.data, "given": {
-                    k: v for k, v in kept.data["given"].items() if k != kept.step}, "old": one.data["given"].get(kept.step, "")}), now)
-            return (self._question(c, kept, person, now, wrong),)
+            if not form.confirm:        # asked once more, with what was written beside it
+                last = form.fields[-1][0]
+                given = {name: value for name, value in one.data["given"].items() if name != last}
+                one = replace(one, step=last, data={**one.data, "given": given, "old": one.data["given"].get(last, "")})
+            kept = dialogue.put(c, replace(one, asked=None), now)
+            return (self._question(c, kept, person, now, _(e.message_id) % e.params),)
         dialogue.end(c, one.chat, one.account)
         after = ticket_by_number(c, one.ticket)
         assert after is not None, "a card does not vanish"

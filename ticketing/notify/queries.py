@@ -523,10 +523,12 @@ def stale(c: Connection, limit: int, busy: Collection[int] = ()) -> list[Shown]:
         select(staff_message.c.chat, staff_message.c.message).distinct()
         .join(ticket, ticket.c.number == staff_message.c.ticket)
         # Only where the reader still is: who left or changed the telephone is told nothing more there.
-        .join(account, (account.c.id == staff_message.c.account) & (account.c.telegram_id == staff_message.c.chat))
+        .join(account, (account.c.id == staff_message.c.account) & (
+            (account.c.telegram_id == staff_message.c.chat) | (staff_message.c.chat < 0)))
         .where(staff_message.c.open, staff_message.c.chat.not_in(sorted(busy)),
                ticket.c.status.not_in(sorted(WAITING))
-               | (ticket.c.responsible.is_not(None) & (ticket.c.responsible != staff_message.c.account)))
+               | (ticket.c.responsible.is_not(None) & (ticket.c.responsible != staff_message.c.account)
+                  & (staff_message.c.chat > 0)))     # in a group everybody may still take it
         .order_by(staff_message.c.message).limit(limit)).all()
     found = [shown_in(c, r.chat, r.message) for r in rows]
     return [shown for shown in found if shown is not None]
