@@ -172,7 +172,7 @@ class Talk:
             go = _("Send") if form.public else _("Save")
             rows = ((Button(go, Press("send", one.nonce)), Button(_("Change"), Press("change", one.nonce))), *rows)
         elif one.step == "photo":
-            lines.append(_(dict(form.fields)["photo"]))
+            lines.append(_(form.fields[0][1]))
             rows = ((Button(_("Done with photos"), Press("cancel", one.nonce)),),)
         else:
             asks = dict(fields_of(form, one.data, person.language))
