@@ -235,7 +235,8 @@ class StaffBot:
         if known is not None or markup is None:
             return
         presses = [pressed(str(button.callback_data)) for row in markup.inline_keyboard for button in row]
-        ids = {press.ticket for press in presses if press is not None and press.action in ("accept", "not_ours")}
+        ids = {press.ticket for press in presses if press is not None and press.action in ("accept", "not_ours")
+               and press.choice != "w"}
         rows = [queries.ticket_by_id(c, id_) for id_ in sorted(ids)]
         numbers = [row.number for row in rows if row is not None]
         if numbers:

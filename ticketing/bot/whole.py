@@ -72,14 +72,18 @@ def view(c: Connection, service: Service, row: Row[Any], person: Account, names:
                 len(photos_of(c, row.number)), service.may_approve(row.office, person.role), names)
 
 
-def offered(v: View) -> Rows:
-    """A button for all that this role may do in this state, two a line; nothing else."""
+def offered(v: View, group: bool) -> Rows:
+    """A button for all that this role may do in this state, two a line; nothing else. In a group, where everybody acts by
+    their own rights, for all that anybody may."""
     _ = language(v.person.language).gettext
     row, role, id_ = v.row, v.person.role, v.row.id
     buttons: list[Button] = []
 
+    def may(right: str) -> bool:
+        return rules.may(role, right) or group
+
     def can(right: str, action: str | None = None) -> bool:
-        return rules.may(role, right) and rules.allowed(action or right, row.status)
+        return may(right) and rules.allowed(action or right, row.status)
 
     def add(label: str, action: Any, choice: str = "w") -> None:
         buttons.append(Button(label, Press(action, id_, choice)))
@@ -93,15 +97,15 @@ def offered(v: View) -> Rows:
     if can("ask"):
         add(_("Ask"), "ask")
     for q in v.questions:
-        if q.reply is None and can("reply") and (q.asked in (None, v.person.id) or rules.may(role, "extend")):
+        if q.reply is None and can("reply") and (q.asked in (None, v.person.id) or may("extend")):
             add(_("Reply to the question"), "reply", str(q.id))
     draft = v.draft
     if can("draft"):
         add(_("Write an answer") if draft is None else _("Change the answer"), "draft")
     if draft is not None:
-        if draft.state == "draft" and can("approve") and v.may_approve and draft.author != v.person.id:
+        if draft.state == "draft" and can("approve") and (group or (v.may_approve and draft.author != v.person.id)):
             add(_("Approve"), "approve", f"{draft.id}v{draft.version}")
-        if can("return") and draft.author != v.person.id:
+        if can("return") and (group or draft.author != v.person.id):
             add(_("Give back"), "return", str(draft.id))
         if draft.state == "approved" and can("publish"):
             add(_("Publish"), "publish", str(draft.id))
@@ -126,7 +130,7 @@ def offered(v: View) -> Rows:
     if row.merged_into and can("unmerge"):
         add(_("Part from the other card"), "unmerge")
     rows = [tuple(buttons[i:i + 2]) for i in range(0, len(buttons), 2)]
-    if row.status in rules.OPEN and rules.may(role, "merge"):
+    if row.status in rules.OPEN and may("merge"):
         for p in v.proposals[:3]:
             other = p.into if p.ticket == row.number else p.ticket
             rows.append((Button((_("Merge with %s") % other)[:60], Press("merge", id_, str(p.id))),
@@ -182,7 +186,7 @@ def message(c: Connection, v: View, wording: Wording, now: datetime, *, group: b
             text += "\n…"
             break
         text += "\n" + line
-    return Message(text, offered(v) if instead is None else instead)
+    return Message(text, offered(v, group) if instead is None else instead)
 
 
 def chooser(choices: Sequence[tuple[str, Press]], back: Press, tongue: str, page: int = 0, more: Press | None = None,

@@ -170,7 +170,7 @@ class Wording:
             waits = not self.outcome(item.facts, person, now)
             if waits or (item.facts.proposed and item.facts.responsible == person.id):
                 rows += (instead or {}).get(item.facts.id) or offered(item.facts, person.language, len(items) > 1)
-            elif len(items) == 1 and item.facts.status == "accepted" and item.facts.responsible == person.id:
+            elif len(items) == 1 and (news(item) or (item.facts.status == "accepted" and item.facts.responsible == person.id)):
                 rows.append((Button(language(person.language).gettext("Actions"), Press("show", item.facts.id)),))
         return Message("\n\n".join(parts), tuple(rows))
 
@@ -255,6 +255,11 @@ class Wording:
             return words
         address = f"{self.public_url.rstrip('/')}/tickets/{quote(number, safe='')}"
         return f'<a href="{html.escape(address)}">{words}</a>'
+
+
+def news(item: Item) -> bool:
+    """Whether the message is about something that happened to a card, whoever has it: it stays as it was said."""
+    return item.kind.partition(":")[0] in _NEWS
 
 
 def _text(name: str, among: int = 1) -> str:
