@@ -22,7 +22,7 @@ from ticketing.notify.buttons import Press
 from ticketing.notify.message import Wording
 from ticketing.notify.names import KnownNames
 from ticketing.service import Actor
-from ticketing.tables import account, absence, answer, delivery, dialogue, photo, question, reach, sealed
+from ticketing.tables import absence, account, answer, delivery, dialogue, photo, question, reach, sealed
 from ticketing.tables import ticket as tickets
 
 GROUP = -1001

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
 
 from config.languages import N_, language
 from ticketing import ticket as rules
@@ -23,7 +23,7 @@ from ticketing.notify.message import WAITING, Item, Message, Person, Wording
 from ticketing.people import Account
 from ticketing.reply import SAID
 from ticketing.service import Service
-from ticketing.tables import merge_proposal
+from ticketing.tables import delivery, merge_proposal
 
 BUDGET = 3900
 """Characters of a card's HTML: what is seen of it is never longer, and Telegram takes 4,096."""
@@ -51,6 +51,8 @@ class View:
     questions: tuple[Row[Any], ...]
     proposals: tuple[Row[Any], ...]
     photos: int
+    photos_left: int
+    """How many threads got the answer without its photos."""
     may_approve: bool
     names: dict[int, str]
 
@@ -69,7 +71,14 @@ def view(c: Connection, service: Service, row: Row[Any], person: Account, names:
     """What the whole card shows."""
     final = next((a for a in answers_of(c, row.number) if a.kind == "final"), None)
     return View(row, person, final, tuple(q for q in questions_of(c, row.number)), tuple(proposals_of(c, row.number, merge_proposal)),
-                len(photos_of(c, row.number)), service.may_approve(row.office, person.role), names)
+                len(photos_of(c, row.number)), _left(c, final), service.may_approve(row.office, person.role), names)
+
+
+def _left(c: Connection, final: Row[Any] | None) -> int:
+    if final is None:
+        return 0
+    handles = c.execute(select(delivery.c.handle).where(delivery.c.kind == f"answer:{final.id}", delivery.c.state == "sent")).scalars()
+    return sum(bool((handle or {}).get("photos_left")) for handle in handles)
 
 
 def offered(v: View, group: bool) -> Rows:
@@ -174,6 +183,9 @@ def message(c: Connection, v: View, wording: Wording, now: datetime, *, group: b
             lines.append(f"↳ {words(q.reply, SHORT)}")
     if v.photos:
         lines.append("📎 " + _(SAID_OF_PHOTOS) % v.photos)
+    if v.photos_left:
+        lines.append("⚠️ " + _("The answer stands without its photos in %d threads: the network takes none from a program. "
+                               "Attach them there by hand.") % v.photos_left)
     for p in v.proposals[:3]:
         other = p.into if p.ticket == v.row.number else p.ticket
         lines.append(_("Perhaps the same matter: %(number)s (people: %(n)s)") % {
