@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 from telegram import BotCommand, BotCommandScopeChat, ForceReply
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
@@ -54,8 +55,11 @@ class SpeakingBot:
 
     async def resume(self) -> None:
         """After a restart: questions that were not said, photos that were not brought."""
-        unsaid = list(await self._db.read(self._staff.unsaid, self._clock()))
-        await self.say([*unsaid, *(Fetch(id_) for id_ in await self._db.read(photos_waiting))])
+        try:
+            unsaid = list(await self._db.read(self._staff.unsaid, self._clock()))
+            await self.say([*unsaid, *(Fetch(id_) for id_ in await self._db.read(photos_waiting))])
+        except SQLAlchemyError as e:
+            log.error("the database cannot be used; what the bot had not said waits for the next message", reason=str(e).splitlines()[0])
 
     async def _surely(self, effect: Effect) -> None:
         tries = TRIES_OF_PHOTOS if isinstance(effect, Fetch) else TRIES
