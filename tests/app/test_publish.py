@@ -119,7 +119,7 @@ class Showing(Speaking):
 
 @pytest.mark.parametrize("takes", [True, False])
 async def test_photos_go_with_the_answer_or_it_is_said_that_they_did_not(db, scene, takes):
-    out, network, clock, numbers, _service = scene
+    out, network, _clock, numbers, _service = scene
     with db.begin() as c:
         (given,) = answers_of(c, numbers[0])
         c.execute(insert(photo).values(ticket=numbers[0], answer=given.id, by=given.author, at=NOW, state="kept", file="f", same="s",

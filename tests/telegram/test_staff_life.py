@@ -94,7 +94,8 @@ async def test_from_acceptance_to_the_closed_card(at_work: Office1, kill: bool) 
     await write(AIGUL, "Рассмотрим.")
     preview = at_work.last(AIGUL)["text"]
     assert "Рассмотрим." in preview
-    assert "⚠️ Ответ ни о чём" in preview or "⚠️" in preview      # the check speaks before anything is saved
+    assert "⚠️" in preview, "the check speaks before anything is saved"
+    assert "draft" not in at_work.actions(number)
     await step(AIGUL, "Изменить")
     await write(AIGUL, "Рассмотрим и вернёмся.")
     await step(AIGUL, "Сохранить")
@@ -384,7 +385,7 @@ async def test_two_at_once_one_wins_and_the_other_is_told(at_work: Office1) -> N
     first, second = at_work.api.press(DUTY, theirs, "Қабылдау"), at_work.api.press(AIGUL, mine, "Принять")
     await at_work.goes_on()
     assert number in (at_work.api.queries[first] or {})["text"]
-    assert "уже принято" in (at_work.api.queries[second] or {})["text"].lower() or "другой" in (at_work.api.queries[second] or {})["text"]
+    assert "уже принял другой сотрудник" in (at_work.api.queries[second] or {})["text"]
     assert at_work.ticket(number).responsible == at_work.ids["duty"]
     assert "Принято: Duty" in at_work.last(AIGUL)["text"], "the message of the other one is put right"
 
@@ -443,7 +444,7 @@ async def test_a_viewer_is_offered_nothing_and_refused_everything(at_work: Offic
                 (("reply", "1"), ("approve", "1v1"), ("return", "1"), ("publish", "1"), ("merge", "1"), ("dismiss", "1"))}
     await at_work.goes_on()
     said = {a: (at_work.api.queries[q] or {}).get("text", "") for a, q in queries.items()}
-    assert {a for a, text in said.items() if "роль" not in text} <= {"merge", "dismiss"}
+    assert {a: text for a, text in said.items() if "роль" not in text} == {}
     assert at_work.actions(number)[-1] == "accept"
     foreign = at_work.api.press_data(VIEWER, card["message_id"], str(Press("draft", id_, "f")), who=FOREIGN)
     await at_work.goes_on()
@@ -526,7 +527,7 @@ async def test_a_group_is_bound_by_a_head_and_each_acts_by_their_own_rights(grou
     semey = group.arrives(akimat=SEMEY)
     await group.goes_on()
     assert "другому акимату" in await write(AIGUL, f"/find {semey}")
-    assert "больше не привязана" in (await write(DUTY, "/bind off")) or "байланысты емес" in group.last(GROUP)["text"]
+    assert "байланысты емес" in await write(DUTY, "/bind off")
     gone = await group.press(GROUP, buttons(group, GROUP, api.chats[GROUP].messages[message])[0], message=message, who=BOLAT)
     assert "байланысты емес" in gone["text"]
 

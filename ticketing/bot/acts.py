@@ -115,6 +115,7 @@ class Acts:
         return self._done(p, p.say(N_("Parted: it goes on by itself.")))
 
     def _merge(self, p: Pressed) -> Sequence[Effect]:
+        self._may(p, "merge")
         found = self._proposal(p)
         if found is None or found.state != "open":
             raise Refused(N_("Somebody has decided this already."))
@@ -122,6 +123,7 @@ class Acts:
         return self._done(p, p.say(N_("Merged: %s answers for both.")) % found.into)
 
     def _dismiss(self, p: Pressed) -> Sequence[Effect]:
+        self._may(p, "merge")
         found = self._proposal(p)
         if found is None or not self._service.dismiss(p.c, p.number, found.id, p.actor, p.now):
             raise Refused(N_("Somebody has decided this already."))
