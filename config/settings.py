@@ -224,6 +224,9 @@ class Office(BaseModel):
                                     "controller, or any other officer too.")
     reminders: Reminders = Field(default_factory=Reminders, description="When staff are reminded of a deadline.")
     quiet: Quiet = Field(default_factory=Quiet, description="When staff are left alone.")
+    telegram_group: int | None = Field(
+        default=None, lt=0, description="Id of the Telegram group in which the office's staff work, like -1001234567890; "
+                                        "a head may also write /bind there.")
 
     @field_validator("working_time", mode="before")
     @classmethod

@@ -145,10 +145,13 @@ class App:
                 if outbox is not None:
                     group.create_task(outbox.run(), name="outbox")
                 if channel is not None:
-                    staff = StaffBot(service, channel.wording)
+                    username = self.settings.telegram.bot if self.settings.telegram else ""
+                    staff = StaffBot(service, channel.wording, username=username, groups=_groups(self.settings))
+                    speaking = SpeakingBot(self.db, staff, channel)
+                    group.create_task(speaking.resume(), name="what the bot had not said")
                     self._citizens = CitizenBot(service, self.setting.judge(), address, lambda: self.settings.retention)
                     service.bot_source = _bot_source(self.settings).name
-                    bot = TwoBots(SpeakingBot(self.db, staff, channel), self._citizens)
+                    bot = TwoBots(speaking, self._citizens)
                     group.create_task(ToCitizens(self.db, service, channel, clock=now).run(), name="to citizens")
                     group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
@@ -277,6 +280,7 @@ class App:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
             channel.wording = staff.wording = self._wording(channel.wording.public_url)
+            staff.groups = _groups(self.settings)
         if self._mail is not None:
             self._mail.wording = self._wording(self._mail.wording.public_url)
         if self._told is not None:
@@ -345,6 +349,11 @@ def _bot_source(settings: Settings) -> Source:
     made = Source.model_validate({"name": "telegram-bot", "network": "telegram"})
     made._settings = models()["telegram"](token=bot.token, api_url=bot.api_url)
     return made
+
+
+def _groups(settings: Settings) -> dict[int, str]:
+    """The Telegram groups of the offices, by the config."""
+    return {office.telegram_group: office.code for office in settings.offices if office.telegram_group is not None}
 
 
 def polled(settings: Settings) -> list[Source]:

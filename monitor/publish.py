@@ -22,6 +22,7 @@ from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, T
 from monitor.core.post import Post
 from monitor.store.engine import Database
 from monitor.store.verdicts import judged_post
+from ticketing.attaching import photos_with
 from ticketing.citizens import BY_HAND, CHANNEL
 from ticketing.service import Service
 from ticketing.tables import answer, delivery
@@ -39,6 +40,13 @@ class Voice(Protocol):
     """A connector that can answer a post."""
 
     async def answer(self, http: Http, post: Post, text: str) -> str: ...
+
+
+@runtime_checkable
+class PhotoVoice(Protocol):
+    """A connector that can answer with pictures (JPEG, PNG) beside the text, where its network allows."""
+
+    async def answer_with(self, http: Http, post: Post, text: str, photos: Sequence[bytes]) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Reply:
     attempts: int
     post: Post | None
     text: str | None
+    photos: tuple[bytes, ...] = ()
 
 
 class Publisher:
@@ -122,7 +131,10 @@ class Publisher:
         if not await self._db.write(self._mark, reply.delivery):
             return True     # somebody posted it meanwhile
         try:
-            native = await voice.answer(self._http, reply.post, reply.text)
+            if reply.photos and isinstance(voice, PhotoVoice):
+                native, left = await voice.answer_with(self._http, reply.post, reply.text, reply.photos), 0
+            else:
+                native, left = await voice.answer(self._http, reply.post, reply.text), len(reply.photos)
         except RateLimited as e:
             await self._wait(reply, str(e), e.retry_after, counted=False)
         except AuthError as e:
@@ -141,7 +153,8 @@ class Publisher:
             if reply.network in self._down:
                 self._down.discard(reply.network)
                 log.info("answers go out again", network=reply.network)
-            await self._surely(service.delivered, reply.delivery, {"native_id": str(native)[:200]}, self._clock())
+            handle = {"native_id": str(native)[:200], **({"photos_left": left} if left else {})}
+            await self._surely(service.delivered, reply.delivery, handle, self._clock())
         at = self._clock() + timedelta(seconds=self._pace.between)
         self._not_before[reply.network] = max(at, self._not_before.get(reply.network, at))
         return True
@@ -188,7 +201,8 @@ class Publisher:
             text = body.get("text")
             if "answer" in body:
                 text = c.execute(select(answer.c.text).where(answer.c.id == body["answer"])).scalar()
-            found[network] = Reply(row.id, network, row.attempts, judged.post if judged else None, text)
+            photos = tuple(photos_with(c, int(body["answer"]))) if "answer" in body else ()
+            found[network] = Reply(row.id, network, row.attempts, judged.post if judged else None, text, photos)
         return list(found.values())
 
     @staticmethod

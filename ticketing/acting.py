@@ -124,6 +124,11 @@ class Acting:
         if not rules.allowed(action, row.status):
             raise Refused(TOO_LATE.get(row.status, N_("%(number)s: this is not possible any more.")), number=row.number)
 
+    def expect_allowed(self, action: str, row: Row[Any]) -> None:
+        """Refuse what the state of a card forbids before somebody has written what it needs."""
+        if action in rules.MOVES:
+            self._allowed(action, row)
+
     def _alone(self, c: Connection, row: Row[Any]) -> None:
         """Refuse what would leave merged cards without the one that answers for them."""
         if c.execute(select(ticket.c.id).where(ticket.c.merged_into == row.number).limit(1)).first() is not None:

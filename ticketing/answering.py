@@ -152,6 +152,11 @@ class Answering(Acting):
         """Whether somebody in this role may approve answers of this office at all."""
         return role in ("head", "controller") or (role == "officer" and self.desk.rules_of(office).approved_by == "officers")
 
+    def warnings_of(self, c: Connection, number: str, text: str, now: datetime) -> list[str]:
+        """What the check would warn of in this wording, before it is saved."""
+        row = ticket_by_number(c, number)
+        return [] if row is None else self._warnings(c, row, text, now)
+
     # --- the way out
 
     def publish(self, c: Connection, number: str, answer_id: int, actor: Actor, now: datetime) -> int:

@@ -22,7 +22,19 @@ from monitor.store.tables import correction, damaged, event, inbound, post, unju
 from monitor.store.tombstones import PREFIX, bury, tombstone_key
 from ticketing.deadlines import Calendar, Term, due
 from ticketing.register import NewEntry, Secret, append
-from ticketing.tables import answer, delivery, entry, erasure, obligation, question, sealed, ticket, ticket_post
+from ticketing.tables import (
+    answer,
+    delivery,
+    dialogue,
+    entry,
+    erasure,
+    obligation,
+    photo,
+    question,
+    sealed,
+    ticket,
+    ticket_post,
+)
 
 CHUNK = 400
 """Values in one IN list."""
@@ -54,6 +66,8 @@ ERASABLE: list[Erasable] = [
     Erasable(answer, "number", "ticket", {"text": None, "remark": None}),
     Erasable(question, "number", "ticket", {"text": None, "reply": None}),
     Erasable(obligation, "number", "ticket", {"text": None}),
+    Erasable(dialogue, "number", "ticket", {"data": null()}),
+    Erasable(photo, "number", "ticket", {"content": None, "file": "", "state": "erased"}),
 ]
 """All of it but `sealed` (salts and texts behind commitments), `damaged` and `inbound`, which `erase` looks through itself."""
 

@@ -18,7 +18,7 @@ from monitor.store.tables import damaged, event, inbound, post, verdict
 from ticketing import erasure_list
 from ticketing.erasure import Why, erase, forget_expired, of_number, refuse, waiting
 from ticketing.store import ticket_by_number
-from ticketing.tables import dialogue, entry, link, sealed, session, ticket
+from ticketing.tables import entry, link, sealed, session, talk, ticket
 
 TICKETS = 50
 """Tickets erased in one transaction: the writer must not wait long."""
@@ -59,7 +59,7 @@ def rules(policy: Retention, now: datetime, salt: Callable[[], bytes]) -> list[R
         made.append(Rule("closed", "ticket", lambda c: _count(c, closed), lambda c: _close(c, policy, closed, now, salt)))
     for table, column, before in ((event, event.c.at, now - EVENTS_KEPT), (damaged, damaged.c.at, now - EVENTS_KEPT),
                                   (inbound, inbound.c.at, now - EVENTS_KEPT), (session, session.c.expires_at, now),
-                                  (link, link.c.expires_at, now - EVENTS_KEPT), (dialogue, dialogue.c.at, now - TALK_KEPT)):
+                                  (link, link.c.expires_at, now - EVENTS_KEPT), (talk, talk.c.at, now - TALK_KEPT)):
         made.append(_passing(table, column, before))
     return made
 

@@ -24,6 +24,7 @@ from ticketing import intake as intake_rules
 from ticketing import ticket as rules
 from ticketing.acting import SYSTEM, Actor, Refused, state_of
 from ticketing.answering import Answering
+from ticketing.attaching import Attaching
 from ticketing.citizens import threads
 from ticketing.deadlines import due, registered_at
 from ticketing.intake import Joining, Judged, Plan
@@ -64,7 +65,7 @@ class Opened:
     """What else the registration commits to: who came to the desk, and how they can be reached."""
 
 
-class Service(Life, Merging, Answering):
+class Service(Life, Merging, Answering, Attaching):
     """All verbs, for one desk. Here stand intake and what staff do to a post."""
 
     bot_source = ""

@@ -308,13 +308,51 @@ access = Table(
 )
 
 # What the citizens' bot waits for in a private chat; forgotten when nothing was said for a while. No words of anybody.
-dialogue = Table(
-    "dialogue", metadata,
+talk = Table(
+    "talk", metadata,
     Column("chat", Id, primary_key=True, autoincrement=False),
     Column("language", Text),                                # kk, ru: what the citizen chose
     Column("akimat", Text),                                  # the one that was chosen last
     Column("state", Json),                                   # {"step": "akimat", "post": 17}; null: nothing
     Column("recent", Json),                                  # moments: cards filed, codes that were wrong, what we said
     Column("at", Utc, nullable=False),
-    Index("ix_dialogue_at", "at"),
+    Index("ix_talk_at", "at"),
+)
+
+# What the staff bot is in the middle of asking somebody: it outlives a restart, and ends after a day.
+dialogue = Table(
+    "dialogue", metadata,
+    Column("chat", Id, primary_key=True, autoincrement=False),
+    Column("account", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("ticket", Text, nullable=False, index=True),      # number
+    Column("form", Text, nullable=False),                    # a key of ticketing.bot.forms.FORMS
+    Column("step", Text, nullable=False),                    # the field that is asked for; confirm; photo
+    Column("data", Json),                                    # what was said so far; erasable
+    Column("nonce", Id, nullable=False),                     # update that asked last: its buttons carry it
+    Column("asked", Id),                                     # message of the question; null until it is said
+    Column("at", Utc, nullable=False),
+)
+
+# A Telegram group in which the staff of an office work.
+staff_group = Table(
+    "staff_group", metadata,
+    Column("chat", Id, primary_key=True, autoincrement=False),
+    Column("office", Text, nullable=False),
+    Column("by", Integer, ForeignKey("account.id"), nullable=False),
+    Column("at", Utc, nullable=False),
+)
+
+# A photo that staff attached to a card or to its answer. The content is erasable; the register holds its commitment.
+photo = Table(
+    "photo", metadata,
+    Column("id", Id, primary_key=True),
+    Column("ticket", Text, nullable=False, index=True),      # number
+    Column("answer", Id, ForeignKey("answer.id"), index=True),  # null: a note of the office
+    Column("by", Integer, ForeignKey("account.id"), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("state", Text, nullable=False),                   # waiting, kept, failed, erased
+    Column("file", Text, nullable=False),                    # Telegram's id of it
+    Column("same", Text, nullable=False),                    # Telegram's id that stays the same: the same photo counts once
+    Column("content", LargeBinary),
+    UniqueConstraint("ticket", "same"),
 )

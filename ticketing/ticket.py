@@ -55,6 +55,7 @@ MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "return": (OPEN | DONE, None),           # a draft goes back to its author
     "approve": (OPEN | DONE, None),
     "publish": (frozenset({"accepted"}) | DONE, None),
+    "photo": (OPEN | DONE, None),            # staff attach one to the answer, or to the card
     "answer": (OPEN | DONE, "answered"),     # it stands in the first thread; only an accepted one is published
     "posted": (MEANT, None),                 # in one more thread, by a person's hand or by the network
     "close": (frozenset({"answered"}), "closed"),
@@ -95,6 +96,7 @@ MAY: Mapping[str, frozenset[str]] = MappingProxyType({
     "return": frozenset({"officer", "head", "controller"}),
     "approve": frozenset({"officer", "head", "controller"}),    # an officer only where the office says so
     "publish": frozenset({"press", "officer", "head", "controller"}),
+    "photo": frozenset({"press", "officer", "head", "controller"}),
     "posted": frozenset({"press", "officer", "head", "controller"}),
     "close": frozenset({"officer", "head", "controller"}),
     "reopen": frozenset({"officer", "head", "controller", "citizen"}),

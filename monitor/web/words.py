@@ -62,7 +62,7 @@ ENTRY = {
     "answer": N_("the answer stands in public"), "posted": N_("stands in the thread"), "close": N_("closed"),
     "reopen": N_("taken up again"), "rate": N_("the citizen judged the answer"),
     "not_examine": N_("left without examination"),
-    "file": N_("closed in its own system"), "erase": N_("texts erased"),
+    "file": N_("closed in its own system"), "erase": N_("texts erased"), "photo": N_("a photo was attached"),
 }
 ANSWER = {
     "draft": N_("draft, waits for approval"), "approved": N_("approved, not published yet"), "publishing": N_("being published"),

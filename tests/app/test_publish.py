@@ -23,7 +23,7 @@ from ticketing.citizens import told
 from ticketing.desk import desk
 from ticketing.service import Actor, Service
 from ticketing.store import ticket_by_number
-from ticketing.tables import account, delivery, office, ticket
+from ticketing.tables import account, delivery, office, photo, ticket
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 NOW = datetime.fromisoformat("2026-11-24T10:00:00+05:00")
@@ -108,6 +108,29 @@ async def test_one_answer_reaches_every_thread_paced_and_the_rest_waits_for_a_ha
         (answer,) = answers_of(c, numbers[0])
         assert answer.state == "publishing"             # one is left for a hand
         assert {t.delivery.handle["native_id"] for t in told(c, numbers) if t.delivery.handle} == {'{"id": 1}', '{"id": 2}'}
+
+
+class Showing(Speaking):
+    """One that takes pictures too."""
+
+    async def answer_with(self, http: WebHttp, post: Post, text: str, photos: list[bytes]) -> str:
+        return await self.answer(http, post, f"{text} +{len(photos)}")
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_photos_go_with_the_answer_or_it_is_said_that_they_did_not(db, scene, takes):
+    out, network, _clock, numbers, _service = scene
+    with db.begin() as c:
+        (given,) = answers_of(c, numbers[0])
+        c.execute(insert(photo).values(ticket=numbers[0], answer=given.id, by=given.author, at=NOW, state="kept", file="f", same="s",
+                                       content=b"\xff\xd8\xff"))
+    address = out._voices()["vk-city"][1].address
+    out._voices = lambda: {"vk-city": ("vk", (Showing if takes else Speaking)(address))}
+    await out.step()
+    assert network.said == [("vk0", "Воду включили 24 ноября. +1" if takes else "Воду включили 24 ноября.")]
+    with db.reading() as c:
+        [sent] = [t.delivery for t in told(c, numbers) if t.delivery.state == "sent"]
+    assert sent.handle.get("photos_left", 0) == (0 if takes else 1)
 
 
 async def test_an_order_to_wait_is_kept_and_a_refusal_goes_to_a_hand(db, scene):

@@ -81,6 +81,8 @@ class FakeTelegram:
         self.queries: dict[str, dict[str, Any] | None] = {}
         self.answers: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
+        self.commands: dict[int, dict[str, str]] = {}
+        """The list of commands of each chat."""
         self.breaks: deque[str] = deque()
         """What happens to the next messages: drop (taken, connection lost), refuse (connection lost before), a status
     with a page that is not Telegram's, garbage."""
@@ -152,15 +154,24 @@ class FakeTelegram:
                                          "message": self.chats[chat].messages[message], "data": data}})
         return query
 
-    def write(self, chat: int, text: str, *, reply_to: int | None = None, **more: Any) -> None:
-        """A person writes to the bot; `more` is what a message holds beside words: a photo, a place."""
+    def write(self, chat: int, text: str, *, reply_to: int | None = None, who: int | None = None, **more: Any) -> None:
+        """A person writes to the bot; `who` where the chat is a group, `more` is what a message holds beside words: a photo, a place."""
         self._ids += 1
         message = {"message_id": self._ids, "date": int(time.time()), "chat": self.chats[chat].as_json(),
-                   "from": self._user(chat), **({"text": text} if text else {}), **more}
+                   "from": self._user(who or chat), **({"text": text} if text else {}), **more}
         if text.startswith("/"):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
         if reply_to is not None:
             message["reply_to_message"] = self.chats[chat].messages[reply_to]
+        self.chats[chat].messages[self._ids] = message
+        self._update({"message": message})
+
+    def photograph(self, chat: int, content: bytes, *, name: str = "photo") -> None:
+        """A person sends the bot a photo; the same `name` is the same photo."""
+        self._ids += 1
+        self.files[name] = content
+        message = {"message_id": self._ids, "date": int(time.time()), "chat": self.chats[chat].as_json(), "from": self._user(chat),
+                   "photo": [{"file_id": name, "file_unique_id": f"u{name}", "width": 90, "height": 60, "file_size": len(content)}]}
         self.chats[chat].messages[self._ids] = message
         self._update({"message": message})
 
@@ -326,7 +337,7 @@ class FakeTelegram:
 
     async def _sendPhoto(self, data: dict[str, Any]) -> Any:  # noqa: N802
         chat = self._chat(data)
-        if not self.files.get(data["photo"], b"").startswith(b"\x89PNG\r\n\x1a\n"):
+        if not self.files.get(data["photo"], b"").startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
             raise ApiError(400, "Bad Request: IMAGE_PROCESS_FAILED")
         caption, entities = read_html(data.get("caption", ""))
         if units(caption) > 1024:
@@ -361,6 +372,14 @@ class FakeTelegram:
         if markup is not None:
             changed["reply_markup"] = markup
         return self._changed(message, changed)
+
+    async def _setMyCommands(self, data: dict[str, Any]) -> Any:  # noqa: N802
+        commands = json.loads(data["commands"])
+        for command in commands:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", command["command"]) or not 1 <= len(command["description"]) <= 256:
+                raise ApiError(400, "Bad Request: BOT_COMMAND_INVALID")
+        self.commands[json.loads(data["scope"])["chat_id"]] = {c["command"]: c["description"] for c in commands}
+        return True
 
     async def _answerCallbackQuery(self, data: dict[str, Any]) -> Any:  # noqa: N802
         query = data["callback_query_id"]

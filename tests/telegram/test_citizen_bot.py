@@ -46,7 +46,7 @@ from ticketing.notify.telegram import TelegramChannel, limiter_of
 from ticketing.register import verify
 from ticketing.service import Actor, Service
 from ticketing.store import ticket_by_number
-from ticketing.tables import account, answer, delivery, dialogue, erasure, question, ticket, ticket_post
+from ticketing.tables import account, answer, delivery, erasure, question, talk, ticket, ticket_post
 
 PAVLODAR, SEMEY = "551000000", "101000000"
 DANA, ERLAN, AIGUL = 701, 702, 601
@@ -321,7 +321,7 @@ async def test_staff_stay_staff_and_hostile_words_do_no_harm(town: Town) -> None
         await town.tap(DANA, data)
     with town.db.reading() as c:
         assert c.execute(select(func.count()).select_from(inbound)).scalar_one() == 0
-        assert c.execute(select(dialogue.c.chat)).scalars().all() == [DANA]
+        assert c.execute(select(talk.c.chat)).scalars().all() == [DANA]
 
 
 async def test_a_number_is_told_after_a_failure_of_the_network_with_a_fresh_code(town: Town) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from foreign import Foreign, why_absent
 from rows import PAVLODAR, deliveries, put_office, put_person, put_ticket
+from sqlalchemy import select
 from stand import QUICK, Clock, PlainNames
 
 from config.knowledge import load_knowledge
@@ -28,11 +29,13 @@ from ticketing.notify.edits import Edits
 from ticketing.notify.message import Wording
 from ticketing.notify.telegram import TelegramChannel, open_bot
 from ticketing.outbox import Outbox
+from ticketing.register import NewEntry, append
 from ticketing.service import Service
 from ticketing.store import ticket_by_number
+from ticketing.tables import answer
 
 TOKEN = "123456:token-of-a-test"
-ANNA = 41
+ANNA, HEAD = 41, 42
 
 
 @pytest.fixture
@@ -109,3 +112,47 @@ async def test_a_backlog_is_one_message(db: Database, foreign: Foreign, clock: C
     assert "Вас ждут карточки: 300" in message["message"]["text"]
     await asyncio.sleep(1.5)
     assert len(await foreign.seen(ANNA)) == 1
+
+
+async def test_a_draft_is_written_in_a_dialogue_and_approved_by_another(db: Database, foreign: Foreign, clock: Clock,
+                                                                       running: None) -> None:
+    def begin(c: Any) -> str:
+        put_office(c)
+        anna = put_person(c, "anna", ANNA, language="ru")
+        put_person(c, "head", HEAD, language="ru", role="head")
+        number = put_ticket(c, 1, f"user:{anna}", responsible=anna)
+        append(c, [NewEntry(PAVLODAR, number, clock(), "system", "register", {"number": number, "akimat": PAVLODAR}, ())],
+               lambda: b"0" * 16)
+        return number
+
+    number = await db.write(begin)
+
+    async def said(person: int, words: str) -> dict[str, Any] | None:
+        return next((m for m in reversed(await foreign.seen(person)) if words in m["message"]["text"]), None)
+
+    card = await until(lambda: said(ANNA, "Новая карточка"))
+    await foreign.presses(ANNA, card, "Действия")
+    whole = await until(lambda: _with(foreign, ANNA, "Написать ответ"))
+    await foreign.presses(ANNA, whole, "Написать ответ")
+    await foreign.presses(ANNA, await until(lambda: _with(foreign, ANNA, "Своими словами")), "Своими словами")
+    await until(lambda: said(ANNA, "Напишите ответ"))
+    await asyncio.sleep(0.2)
+    await foreign.writes(ANNA, "Яму на улице Естая, 12 засыплем до 25 декабря. <b>")
+    await foreign.presses(ANNA, await until(lambda: _with(foreign, ANNA, "Сохранить")), "Сохранить")
+    await until(lambda: said(ANNA, "ждёт согласования"))
+    await foreign.writes(HEAD, number)
+    await foreign.presses(HEAD, await until(lambda: _with(foreign, HEAD, "Согласовать")), "Согласовать")
+
+    async def approved() -> bool:
+        with db.reading() as c:
+            return c.execute(select(answer.c.state)).scalar() == "approved"
+    await until(approved)
+
+
+async def _with(foreign: Foreign, person: int, button: str) -> dict[str, Any] | None:
+    """The last message that has this button now."""
+    for message in reversed(await foreign.seen(person)):
+        rows = (message["message"].get("reply_markup") or {}).get("inline_keyboard", ())
+        if any(b["text"] == button for row in rows for b in row):
+            return message
+    return None

@@ -41,7 +41,7 @@ async def test_a_new_ticket_is_told_once_with_its_buttons(db: Database, api: Fak
     [message] = api.by_bot(ANNA)
     assert number in message["text"]
     assert "Естай" in message["text"]
-    assert api.buttons(ANNA, message["message_id"]) == ["Принять", "Не наше"]
+    assert api.buttons(ANNA, message["message_id"]) == ["Принять", "Не наше", "Действия"]
     assert not api.by_bot(DUTY)
     row = deliveries(db)[number, f"user:{anna}"]
     assert (row.state, row.attempts, row.handle) == ("sent", 1, {"chat": ANNA, "message": message["message_id"]})

@@ -117,7 +117,7 @@ def test_whose_clock_stands_is_not_reminded(db: Database, people_: dict[str, int
     assert kinds(db, reminding(), at("2026-12-01T10:00")) == []
 
 
-async def test_a_reminder_is_said_at_its_head_and_has_no_buttons_where_it_was_accepted(
+async def test_a_reminder_is_said_at_its_head_and_offers_no_acceptance_where_it_was_accepted(
         db: Database, api: FakeTelegram, channel: TelegramChannel, people_: dict[str, int]) -> None:
     clock = Clock(at("2026-11-25T11:00"))
     outbox = Outbox(db, {"telegram": channel}, clock=clock)
@@ -139,7 +139,7 @@ async def test_a_reminder_is_said_at_its_head_and_has_no_buttons_where_it_was_ac
     last = api.by_bot(ANNA)[-1]
     assert accepted in last["text"]
     assert "Напоминание · окончательный ответ: прошла половина времени" in last["text"]
-    assert api.buttons(ANNA, last["message_id"]) == []
+    assert api.buttons(ANNA, last["message_id"]) == ["Действия"]
 
 
 async def test_many_reminders_are_one_digest_that_shows_accepted_cards_too(

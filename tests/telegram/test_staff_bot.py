@@ -166,7 +166,7 @@ async def test_accept_takes_the_card_and_edits_it_for_all(at_work: Office1) -> N
     assert at_work.ticket(number).status == "accepted"
     assert at_work.ticket(number).responsible == at_work.ids["aigul"]
     assert at_work.last(AIGUL)["text"].splitlines()[-1].startswith("✅ Принято: Aigul, сегодня, 09:")
-    assert "reply_markup" not in at_work.last(AIGUL)
+    assert at_work.api.buttons(AIGUL, at_work.last(AIGUL)["message_id"]) == ["Действия"]
     assert len(at_work.api.by_bot(AIGUL)) == 1, "the message is edited, not sent anew"
 
 
@@ -220,7 +220,7 @@ async def test_not_ours_offers_the_likely_and_goes_to_another_office(at_work: Of
     assert any("Павлодарская область" in name for name in offered)
     assert offered[-2:] == ["Другой: написать название", "Назад"]
     await at_work.press(AIGUL, "Назад")
-    assert at_work.api.buttons(AIGUL, at_work.last(AIGUL)["message_id"]) == ["Принять", "Не наше"]
+    assert at_work.api.buttons(AIGUL, at_work.last(AIGUL)["message_id"]) == ["Принять", "Не наше", "Действия"]
     await at_work.press(AIGUL, "Не наше")
     answer = await at_work.press(AIGUL, offered[0])
     assert "город Семей" in answer["text"]
@@ -275,7 +275,7 @@ async def test_who_may_not_is_told_so(at_work: Office1, who: int, words: str) ->
         assert words in answer["text"]
         assert answer["show_alert"] == "true"
     assert at_work.ticket(number).status == "assigned"
-    assert at_work.api.buttons(AIGUL, at_work.last(AIGUL)["message_id"]) == ["Принять", "Не наше"]
+    assert at_work.api.buttons(AIGUL, at_work.last(AIGUL)["message_id"]) == ["Принять", "Не наше", "Действия"]
 
 
 async def test_who_has_left_is_cut_off(at_work: Office1) -> None:
@@ -325,7 +325,7 @@ async def test_cards_one_by_one(at_work: Office1) -> None:
     await at_work.press(AIGUL, "Показать по одной")
     first = at_work.last(AIGUL)
     assert numbers[0] in first["text"]
-    assert at_work.api.buttons(AIGUL, first["message_id"]) == ["Принять", "Не наше", "Следующая"]
+    assert at_work.api.buttons(AIGUL, first["message_id"]) == ["Принять", "Не наше", "Действия", "Следующая"]
     await at_work.press(AIGUL, "Принять")
     assert at_work.ticket(numbers[0]).status == "accepted"
     await at_work.press(AIGUL, "Показать по одной", message=digest["message_id"])

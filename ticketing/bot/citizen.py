@@ -29,9 +29,9 @@ from monitor.store.verdicts import as_post, claim, insert_verdicts
 from ticketing import access, status
 from ticketing.acting import PROGRAM, Refused
 from ticketing.bot import candidates
+from ticketing.bot.citizen_talk import TAP, Talk, Taps, keep_talk, talk_of, tell_chat
 from ticketing.bot.outgoing import judging, registered_words
 from ticketing.bot.staff import Answer, Effect
-from ticketing.bot.talk import TAP, Talk, Taps, keep_talk, talk_of, tell_chat
 from ticketing.citizens import BOT, CHANNEL, day, queue, threads
 from ticketing.intake import Judged, text_key
 from ticketing.register import NewEntry, Secret, append

@@ -22,7 +22,7 @@ from config.languages import N_, language
 from monitor.store.engine import Database
 from monitor.store.tables import post
 from ticketing import access
-from ticketing.bot.talk import TALK, TAP, Taps, talk_of
+from ticketing.bot.citizen_talk import TALK, TAP, Taps, talk_of
 from ticketing.citizens import BOT, CHANNEL
 from ticketing.notify.channel import Barred, Rejected, Unreachable
 from ticketing.notify.telegram import NO_PREVIEW, TelegramChannel, meaning, seconds_of

@@ -1,86 +1,241 @@
-"""What the citizens' bot says, and what waits in a chat between two messages. No rules here.
-
-Everything it says is a delivery, written in the transaction that made it true: a stop between the two loses nothing.
-"""
+"""Dialogues: the bot asks, a person writes, and what was said is shown, then done. Each step is one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+import html
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row
 
-from config.languages import language
-from ticketing.citizens import BOT, CHANNEL
-from ticketing.tables import delivery, dialogue
+from config.languages import N_, language
+from config.timezone import ALMATY
+from ticketing import people
+from ticketing.attaching import photos_of
+from ticketing.bot import dialogue
+from ticketing.bot.cards import Cards, Where
+from ticketing.bot.dialogue import Dialogue
+from ticketing.bot.effects import Answer, Edit, Effect, Fetch, Say
+from ticketing.bot.forms import FORMS, NotReadable, fields_of, filled, missing, read
+from ticketing.citizens import day
+from ticketing.notify.buttons import Button, Press, Rows
+from ticketing.notify.mask import clean, shortened
+from ticketing.people import Account
+from ticketing.reply import SAID
+from ticketing.service import Actor, Refused
+from ticketing.store import ticket_by_number
 
-TALK = "talk"
-"""What a delivery is about that belongs to no card; its row goes when it is said."""
+CONFIRM = "confirm"
+SHOWN = 2800
+"""Characters of what was written that are shown before it is done; with the warnings it stays below 4,096."""
 
-TAP = "c."
-"""Begins the data of every button of ours; those of staff begin otherwise (ticketing.notify.buttons)."""
-
-Taps = Sequence[Sequence[tuple[str, str]]]
-"""Rows of buttons: text and data."""
+GONE = N_("This is done already, or its time is over.")
 
 
-@dataclass(slots=True)
+def whole_text(text: str) -> str:
+    """What somebody wrote, as they wrote it, cut where Telegram would refuse it."""
+    kept = text if len(text.encode("utf-16-le")) // 2 <= SHOWN else shortened(text, SHOWN // 2, 200)
+    return html.escape(kept, quote=False)
+
+
 class Talk:
-    """Where the talk in one chat stands."""
+    """Takes dialogues a step on."""
 
-    chat: int
-    language: str | None = None
-    akimat: str | None = None
-    state: dict[str, Any] = field(default_factory=dict)
-    recent: dict[str, list[str]] = field(default_factory=dict)
+    def __init__(self, cards: Cards) -> None:
+        self._cards = cards
+        self._service = cards.service
 
-    def speak(self) -> tuple[str, ...]:
-        """In which languages: both until one is known."""
-        return (self.language,) if self.language in ("kk", "ru") else ("kk", "ru")
+    # --- begin
 
-    def say(self, message: str, **values: Any) -> str:
-        """A message id in the languages of the talk."""
-        return "\n\n".join(language(code).gettext(message) % values if values else language(code).gettext(message)
-                           for code in self.speak())
+    def begin(self, c: Connection, form: str, row: Row[Any], person: Account, card: Where, nonce: int, now: datetime,
+              **data: Any) -> Sequence[Effect]:
+        """Ask the first question, always in private: what staff write in a group would be a post of it."""
+        assert person.telegram_id is not None, "who writes to the bot is bound"
+        given = data.pop("given", {})
+        one = Dialogue(person.telegram_id, person.id, row.number, form, "", {**data, "given": given, "card": list(card)}, nonce, None)
+        return (self._on(c, one, person, now),)
 
-    def label(self, message: str) -> str:
-        """The same for a button, on one line."""
-        return " · ".join(dict.fromkeys(language(code).gettext(message) for code in self.speak()))[:60]
+    def again(self, c: Connection, person: Account, chat: int, now: datetime) -> Sequence[Effect]:
+        """Say the question of a dialogue once more: nobody saw it."""
+        one = dialogue.running(c, chat, person.id, now)
+        return () if one is None else (self._question(c, one, person, now),)
 
-    def often(self, what: str, now: datetime, window: timedelta) -> int:
-        """How often something happened in the last `window`."""
-        since = (now - window).isoformat()
-        return sum(at > since for at in self.recent.get(what, ()))
+    # --- steps
 
-    def note(self, what: str, now: datetime) -> None:
-        """It happened now. A day is remembered, and no more than fifty of each."""
-        since = (now - timedelta(days=1)).isoformat()
-        self.recent[what] = [*(at for at in self.recent.get(what, ()) if at > since), now.isoformat()][-50:]
+    def heard(self, c: Connection, one: Dialogue, text: str, person: Account, nonce: int, now: datetime) -> Sequence[Effect]:
+        """Something was written while a dialogue is running."""
+        _ = language(person.language).gettext
+        if nonce <= one.nonce:
+            return ()       # the same update once more
+        if one.asked is None:
+            return (self._question(c, one, person, now),)
+        if one.step == "photo":
+            return (self._question(c, replace(one, asked=None), person, now),)
+        fields = [name for name, _ask in fields_of(FORMS[one.form], one.data, person.language)]
+        name = fields[-1] if one.step == CONFIRM else one.step      # written instead of pressing: another wording
+        if one.step == CONFIRM and len(fields) > 1:
+            return (self._question(c, one, person, now),)
+        try:
+            value = read(one.data, name, text, now)
+        except NotReadable as e:
+            return (self._question(c, one, person, now, _(e.message) % e.params if e.params else _(e.message)),)
+        data = {**one.data, "given": {**one.data["given"], name: value}}
+        return self._further(c, replace(one, data=data, nonce=nonce, asked=None), person, now)
+
+    def pictured(self, c: Connection, one: Dialogue, file: str, same: str, person: Account, now: datetime) -> Sequence[Effect]:
+        """A photo came."""
+        _ = language(person.language).gettext
+        if one.step != "photo":
+            return (self._question(c, one, person, now, _("Write it as a text.")),)
+        try:
+            named = self._service.photo_named(c, one.ticket, file, same, _actor(person), now)
+        except Refused as e:
+            dialogue.end(c, one.chat, one.account)
+            return (Say(one.chat, html.escape(_(e.message_id) % e.params, quote=False)),)
+        if named is None:
+            return (Say(one.chat, _("This photo is attached already.")),)
+        return (Fetch(named),)
+
+    def pressed(self, c: Connection, press: Press, person: Account, where: Where, query: str, nonce: int, now: datetime,
+                ) -> Sequence[Effect]:
+        """Send, change or cancel: of the dialogue whose question it stands under, and of no other."""
+        _ = language(person.language).gettext
+        one = dialogue.running(c, where[0], person.id, now)
+        if one is None or one.nonce != press.ticket:
+            return (Answer(query, _(GONE), True),)
+        if press.action == "cancel":
+            dialogue.end(c, one.chat, one.account)
+            done = _("Done.") if one.step == "photo" else _("Cancelled: nothing was changed.")
+            return (Answer(query, done), Edit(*where, done, ()))
+        if one.step != CONFIRM:
+            return (Answer(query, _(GONE), True),)
+        if press.action == "send":
+            return (Answer(query), *self._do(c, one, person, now, where))
+        given = dict(one.data["given"])
+        last = fields_of(FORMS[one.form], one.data, person.language)[-1][0]
+        old = given.pop(last)
+        said = replace(one, data={**one.data, "given": {} if one.form == "extend" else given, "old": old if last == "text" else ""},
+                       nonce=nonce, asked=None)
+        return (Answer(query), self._on(c, said, person, now))
+
+    def cancelled(self, c: Connection, person: Account, chat: int, now: datetime) -> Effect:
+        """/cancel."""
+        _ = language(person.language).gettext
+        running = dialogue.running(c, chat, person.id, now) is not None
+        dialogue.end(c, chat, person.id)
+        return Say(chat, _("Cancelled: nothing was changed.") if running else _("There is nothing to cancel."))
+
+    def fetched(self, c: Connection, photo_id: int, content: bytes, now: datetime) -> Sequence[Effect]:
+        """The content of a photo is here, or (empty) cannot be had."""
+        kept = self._service.photo_kept(c, photo_id, content, now) if content else self._service.photo_failed(c, photo_id)
+        person = people.by_id(c, kept.by) if kept is not None else None
+        if kept is None or person is None or person.telegram_id is None:
+            return ()
+        _ = language(person.language).gettext
+        if kept.state != "kept":
+            return (Say(person.telegram_id, _("%s: the photo could not be taken; send it again, as a photo.") % _code(kept.ticket)),)
+        known = len(photos_of(c, kept.ticket))
+        where = _("with the answer") if kept.answer is not None else _("with the card")
+        said = _("%(number)s: the photo is kept %(where)s. Photos: %(n)s") % {"number": _code(kept.ticket), "where": where, "n": known}
+        return (Say(person.telegram_id, said),)
+
+    # --- parts
+
+    def _further(self, c: Connection, one: Dialogue, person: Account, now: datetime) -> Sequence[Effect]:
+        form = FORMS[one.form]
+        if missing(form, one.data, person.language) is not None or form.confirm:
+            return (self._on(c, one, person, now),)
+        return self._do(c, one, person, now)
+
+    def _on(self, c: Connection, one: Dialogue, person: Account, now: datetime) -> Effect:
+        """Write down the next step and ask for it."""
+        form = FORMS[one.form]
+        following = missing(form, one.data, person.language)
+        if following is None and one.data.get("template"):
+            row = ticket_by_number(c, one.ticket)
+            assert row is not None, "a dialogue is about a card"
+            one = replace(one, data=filled(one.data, row, now))
+        step = CONFIRM if following is None else following[0]
+        return self._question(c, dialogue.put(c, replace(one, step=step), now), person, now)
+
+    def _question(self, c: Connection, one: Dialogue, person: Account, now: datetime, wrong: str = "") -> Effect:
+        _ = language(person.language).gettext
+        form = FORMS[one.form]
+        lines = [f"<b>{html.escape(one.ticket)}</b>"]
+        if wrong:
+            lines.append(f"⚠️ {html.escape(wrong, quote=False)}")
+        rows: Rows = ((Button(_("Cancel"), Press("cancel", one.nonce)),),)
+        if one.step == CONFIRM:
+            lines += self._preview(c, one, person, now)
+            go = _("Send") if form.public else _("Save")
+            rows = ((Button(go, Press("send", one.nonce)), Button(_("Change"), Press("change", one.nonce))), *rows)
+        elif one.step == "photo":
+            lines.append(_(form.fields[0][1]))
+            rows = ((Button(_("Done with photos"), Press("cancel", one.nonce)),),)
+        else:
+            asks = dict(fields_of(form, one.data, person.language))
+            template = bool(one.data.get("template"))
+            lines.append(html.escape(asks[one.step], quote=False) + ":" if template else _(asks[one.step]))
+            if one.data.get("old"):
+                lines.append(f"<pre>{whole_text(one.data['old'])}</pre>")
+        return Say(one.chat, "\n".join(lines), rows, dialogue=(one.chat, one.account, one.nonce))
+
+    def _preview(self, c: Connection, one: Dialogue, person: Account, now: datetime) -> list[str]:
+        """What would be said, and what the check warns of."""
+        _ = language(person.language).gettext
+        given, lines = one.data["given"], []
+        if one.form in ("draft", "interim"):
+            lines.append(f"<blockquote>{whole_text(given['text'])}</blockquote>")
+            warnings = self._service.warnings_of(c, one.ticket, given["text"], now)
+            lines += [f"⚠️ {html.escape(_(SAID[w]), quote=False)}" for w in warnings if w in SAID]
+            for promise in self._service.promises(given["text"], now.astimezone(ALMATY).date())[:3]:
+                lines.append(_("It promises something by %s.") % f"{promise.due:%d.%m.%Y}")
+        elif one.form == "extend":
+            until = datetime.fromisoformat(given["day"]).replace(hour=12, tzinfo=ALMATY)
+            lines.append(_("Until %(date)s. Reason: %(reason)s") % {
+                "date": day(until, person.language), "reason": whole_text(given["reason"])})
+        elif one.form == "outside":
+            known = self._service.desk.procedure.bodies.get(given["body"])
+            name = known.in_(person.language) if known is not None else given["body"]
+            lines.append(_("It goes to: %s. The citizen is told.") % whole_text(clean(name)))
+        else:
+            lines.append(f"<blockquote>{whole_text(given['text'])}</blockquote>")
+        if FORMS[one.form].public:
+            lines.append(_("Is it to go out so?"))
+        return lines
+
+    def _do(self, c: Connection, one: Dialogue, person: Account, now: datetime, at: Where | None = None) -> Sequence[Effect]:
+        """Call the verb. What it refuses is said, and what was written is not lost: it can be changed or sent again."""
+        _ = language(person.language).gettext
+        form = FORMS[one.form]
+        row = ticket_by_number(c, one.ticket)
+        assert row is not None, "a dialogue is about a card"
+        try:
+            form.call(self._service, c, row, one.data, _actor(person), now)
+        except Refused as e:
+            if not form.confirm:        # asked once more, with what was written beside it
+                last = form.fields[-1][0]
+                given = {name: value for name, value in one.data["given"].items() if name != last}
+                one = replace(one, step=last, data={**one.data, "given": given, "old": one.data["given"].get(last, "")})
+            kept = dialogue.put(c, replace(one, asked=None), now)
+            return (self._question(c, kept, person, now, _(e.message_id) % e.params),)
+        dialogue.end(c, one.chat, one.account)
+        after = ticket_by_number(c, one.ticket)
+        assert after is not None, "a card does not vanish"
+        effects: list[Effect] = [self._cards.say(c, after, person, one.chat, now, heading=f"✔️ {_(form.done)}")]
+        if at is not None:
+            effects.insert(0, Edit(*at, f"✔️ {_(form.done)}", ()))
+        card = tuple(one.data.get("card") or ())
+        if len(card) == 2 and card[0] < 0:
+            effects += self._cards.edit(c, one.ticket, person, (card[0], card[1]), now)
+        return effects
 
 
-def talk_of(c: Connection, chat: int) -> Talk:
-    """The talk in a chat, new where there was none."""
-    row = c.execute(select(dialogue).where(dialogue.c.chat == chat)).one_or_none()
-    return Talk(chat) if row is None else Talk(chat, row.language, row.akimat, dict(row.state or {}), dict(row.recent or {}))
+def _actor(person: Account) -> Actor:
+    return Actor(person.id, person.role, person.office)
 
 
-def keep_talk(c: Connection, talk: Talk, now: datetime) -> None:
-    """Write down where it stands."""
-    values: Mapping[str, Any] = {"language": talk.language, "akimat": talk.akimat, "state": talk.state or None,
-                                 "recent": talk.recent or None, "at": now}
-    if not c.execute(update(dialogue).where(dialogue.c.chat == talk.chat).values(**values)).rowcount:
-        dialect = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-        c.execute(dialect(dialogue).values(chat=talk.chat, **values).on_conflict_do_update(index_elements=["chat"], set_=values))
-
-
-def tell_chat(c: Connection, chat: int, key: str, text: str, now: datetime, taps: Taps = ()) -> None:
-    """Have something said in a chat, once for each `key` (what it answers)."""
-    dialect = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-    c.execute(dialect(delivery).values(
-        about=TALK, kind=key, channel=CHANNEL + BOT, recipient=f"chat:{chat}", state="queued", attempts=0, next_try_at=now, created_at=now,
-        body={"text": text, "taps": [[list(one) for one in row] for row in taps]}).on_conflict_do_nothing())
-
-
+def _code(number: str) -> str:
+    return f"<code>{html.escape(number)}</code>"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ticketing import people
 from ticketing.bot.citizen import CitizenBot
-from ticketing.bot.talk import TAP
+from ticketing.bot.citizen_talk import TAP
 from ticketing.bot.voice import SpeakingBot
 
 

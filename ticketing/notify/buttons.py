@@ -9,19 +9,30 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Action = Literal["accept", "not_ours", "redirect", "type", "back", "next", "show", "language"]
+Action = Literal[
+    "accept", "not_ours", "redirect", "type", "back", "next", "show", "language",
+    # on a whole card
+    "assign", "ask", "reply", "interim", "extend", "outside", "take_back", "draft", "approve", "return", "publish", "close",
+    "photo", "not_examine", "reopen", "merge", "dismiss", "unmerge",
+    # of lists and dialogues; `ticket` is the page, or the dialogue's nonce
+    "page", "send", "change", "cancel"]
 
 _LETTERS: dict[str, Action] = {"a": "accept", "x": "not_ours", "r": "redirect", "t": "type", "b": "back", "n": "next",
-                               "s": "show", "l": "language"}
+                               "s": "show", "l": "language",
+                               "g": "assign", "q": "ask", "y": "reply", "i": "interim", "e": "extend", "o": "outside",
+                               "k": "take_back", "d": "draft", "v": "approve", "u": "return", "p": "publish", "c": "close",
+                               "h": "photo", "z": "not_examine", "w": "reopen", "m": "merge", "j": "dismiss", "f": "unmerge",
+                               "0": "page", "1": "send", "2": "change", "3": "cancel"}
 _OF = {action: letter for letter, action in _LETTERS.items()}
 _LARGEST = 2**63 - 1
 """A database's largest id: who writes their own Telegram client can put any number into a press."""
-_FORM = re.compile(r"([axrtbnsl])(?::(\d{1,19}))?(?::([0-9a-z]{1,20}))?", re.ASCII)
+_FORM = re.compile(r"([a-z0-3])(?::(\d{1,19}))?(?::([0-9a-z]{1,20}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button's meaning: what to do, with which ticket (id), and the akimat or language chosen."""
+    """A button's meaning: what to do, with which ticket (id), and what was chosen: akimat, language, person ...; "w" is a press
+    on a whole card."""
 
     action: Action
     ticket: int = 0
@@ -34,7 +45,7 @@ class Press:
 def pressed(data: str) -> Press | None:
     """The meaning of a button's data; None for what is not ours."""
     found = _FORM.fullmatch(data)
-    if found is None or int(found[2] or 0) > _LARGEST:
+    if found is None or found[1] not in _LETTERS or int(found[2] or 0) > _LARGEST:
         return None
     return Press(_LETTERS[found[1]], int(found[2] or 0), found[3] or "")
 

@@ -170,6 +170,8 @@ class Wording:
             waits = not self.outcome(item.facts, person, now)
             if waits or (item.facts.proposed and item.facts.responsible == person.id):
                 rows += (instead or {}).get(item.facts.id) or offered(item.facts, person.language, len(items) > 1)
+            elif len(items) == 1 and (news(item) or (item.facts.status == "accepted" and item.facts.responsible == person.id)):
+                rows.append((Button(language(person.language).gettext("Actions"), Press("show", item.facts.id)),))
         return Message("\n\n".join(parts), tuple(rows))
 
     def _card(self, item: Item, person: Person, now: datetime, among: int) -> str:
@@ -255,6 +257,11 @@ class Wording:
         return f'<a href="{html.escape(address)}">{words}</a>'
 
 
+def news(item: Item) -> bool:
+    """Whether the message is about something that happened to a card, whoever has it: it stays as it was said."""
+    return item.kind.partition(":")[0] in _NEWS
+
+
 def _text(name: str, among: int = 1) -> str:
     return html.escape(shortened(clean(name), NAME // among, 1), quote=False)
 
@@ -267,7 +274,8 @@ def offered(facts: Facts, tongue: str, among_others: bool) -> Rows:
     not_ours = Button(_("Not ours") + which, Press("not_ours", facts.id))
     if facts.status not in WAITING:
         return ((not_ours,),)
-    return ((Button(_("Accept") + which, Press("accept", facts.id)), not_ours),)
+    first = (Button(_("Accept") + which, Press("accept", facts.id)), not_ours)
+    return (first,) if among_others else (first, (Button(_("Actions"), Press("show", facts.id)),))
 
 
 def by_when(due: datetime, now: datetime, tongue: str) -> str:

@@ -17,7 +17,7 @@ from monitor.core.verdict import Span
 from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
 from ticketing import ticket as rules
-from ticketing.notify.message import WAITING, Facts, Item, Letter, Notice, Person
+from ticketing.notify.message import WAITING, Facts, Item, Letter, Notice, Person, news
 from ticketing.notify.quiet import QuietHours
 from ticketing.notify.reach import NOBODY, WAYS, Address, Reach, Reader
 from ticketing.reminders import told
@@ -295,8 +295,9 @@ def mark_sent(c: Connection, letter: Parcel, handle: Mapping[str, Any], now: dat
         c.execute(update(delivery).where(some).values(
             state="sent", sent_at=now, handle=dict(handle), reason=reason, attempts=delivery.c.attempts + 1))
     if isinstance(letter, Letter) and letter.items and not letter.digest and "message" in handle:
-        # A reminder of what was accepted already has no buttons: there is nothing to take away later.
-        cards = [i.facts.number for i in letter.items if i.facts.status in WAITING or i.facts.proposed or told(i.kind) is None]
+        # A reminder or news of what was accepted already has no button to be taken away later; an edit would take its words.
+        cards = [i.facts.number for i in letter.items
+                 if i.facts.status in WAITING or i.facts.proposed or not (told(i.kind) is not None or news(i))]
         remember(c, int(handle["chat"]), int(handle["message"]), cards, letter.person.id)
 
 
@@ -485,6 +486,8 @@ def kept_orders(c: Connection, name: str, now: datetime) -> dict[Address | None,
 def remember(c: Connection, chat: int, message: int, numbers: Sequence[str], reader: int) -> None:
     """A message in a chat that stands for these tickets."""
     c.execute(delete(staff_message).where(staff_message.c.chat == chat, staff_message.c.message == message))
+    if not numbers:
+        return
     c.execute(insert(staff_message), [
         {"chat": chat, "message": message, "ticket": number, "account": reader, "open": True} for number in numbers])
 
@@ -523,10 +526,12 @@ def stale(c: Connection, limit: int, busy: Collection[int] = ()) -> list[Shown]:
         select(staff_message.c.chat, staff_message.c.message).distinct()
         .join(ticket, ticket.c.number == staff_message.c.ticket)
         # Only where the reader still is: who left or changed the telephone is told nothing more there.
-        .join(account, (account.c.id == staff_message.c.account) & (account.c.telegram_id == staff_message.c.chat))
+        .join(account, (account.c.id == staff_message.c.account) & (
+            (account.c.telegram_id == staff_message.c.chat) | (staff_message.c.chat < 0)))
         .where(staff_message.c.open, staff_message.c.chat.not_in(sorted(busy)),
                ticket.c.status.not_in(sorted(WAITING))
-               | (ticket.c.responsible.is_not(None) & (ticket.c.responsible != staff_message.c.account)))
+               | (ticket.c.responsible.is_not(None) & (ticket.c.responsible != staff_message.c.account)
+                  & (staff_message.c.chat > 0)))     # in a group everybody may still take it
         .order_by(staff_message.c.message).limit(limit)).all()
     found = [shown_in(c, r.chat, r.message) for r in rows]
     return [shown for shown in found if shown is not None]

@@ -6,7 +6,7 @@ from alembic import op
 import monitor.store.columns
 
 revision = '0010'
-down_revision = '0008'
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -20,18 +20,18 @@ def upgrade() -> None:
         sa.Column('made_at', monitor.store.columns.Utc(), nullable=False),
         sa.PrimaryKeyConstraint('number', name=op.f('pk_access')))
     op.create_table(
-        'dialogue',
+        'talk',
         sa.Column('chat', monitor.store.columns.Id, autoincrement=False, nullable=False),
         sa.Column('language', sa.Text(), nullable=True),
         sa.Column('akimat', sa.Text(), nullable=True),
         sa.Column('state', monitor.store.columns.Json(), nullable=True),
         sa.Column('recent', monitor.store.columns.Json(), nullable=True),
         sa.Column('at', monitor.store.columns.Utc(), nullable=False),
-        sa.PrimaryKeyConstraint('chat', name=op.f('pk_dialogue')))
-    op.create_index('ix_dialogue_at', 'dialogue', ['at'])
+        sa.PrimaryKeyConstraint('chat', name=op.f('pk_talk')))
+    op.create_index('ix_talk_at', 'talk', ['at'])
 
 
 def downgrade() -> None:
-    op.drop_index('ix_dialogue_at', 'dialogue')
-    op.drop_table('dialogue')
+    op.drop_index('ix_talk_at', 'talk')
+    op.drop_table('talk')
     op.drop_table('access')
