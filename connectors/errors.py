@@ -6,10 +6,14 @@
     ├── Transient      back off and try again
     └── BadPayload     keep the cursor, keep the payload aside, tell the operator
 
+Answering a post can fail in one more way, `CannotAnswer`: a person does it by hand.
+
 `error_for` is the one table from a status (of HTTP, or of an error inside a body with HTTP 200) to one of them.
 """
 
 from __future__ import annotations
+
+from config.languages import N_
 
 
 class SourceError(Exception):
@@ -37,10 +41,27 @@ class RateLimited(SourceError):
 class Transient(SourceError):
     """Time-outs, resets, 5xx: the same request may work later."""
 
+    def __init__(self, message: str, payload: bytes = b"", sent: bool = False) -> None:
+        super().__init__(message, payload)
+        self.sent = sent
+        """Whether what was to be posted may stand there all the same: asking again could say it twice."""
+
 
 class BadPayload(SourceError):
     """The answer is not what the network documents (damaged feed, changed page layout)."""
 
+
+class CannotAnswer(Exception):
+    """This post cannot be answered through the network. The message is why: one of the reasons below, or a line of English
+    that has its Kazakh and Russian in a catalogue."""
+
+
+CLOSED = N_("comments under this post are closed")
+TOO_LATE = N_("the network lets us answer only for a limited time, and it is over")
+NO_DIALOGUE = N_("the network does not let us write to a person who has not written to us")
+GONE = N_("the post is no longer there")
+TOO_LONG = N_("the answer is longer than the network takes")
+NOT_ALLOWED = N_("our account may not write there")
 
 UNSAID = 60.0
 """Seconds to wait where a network limits us without saying for how long."""

@@ -27,7 +27,7 @@ from config.reload import Watcher
 from config.reminders import Reminders
 from config.settings import Settings, Source
 from config.surges import load_rules
-from connectors.base import secrets_of
+from connectors.base import Answers, secrets_of
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
@@ -35,7 +35,7 @@ from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.live import Live
 from monitor.pipeline import Pipeline
-from monitor.publish import Publisher, Voice
+from monitor.publish import Publisher
 from monitor.response.alerts import Policy as AlertPolicy
 from monitor.response.alerts import Telling
 from monitor.setting import WRONG, Setting, models, now, options_of
@@ -104,7 +104,7 @@ class App:
     _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
     _mail: EmailChannel | None = None
     _told: Outbox | None = None
-    _voices: dict[str, tuple[str, Voice]] = field(default_factory=dict)
+    _voices: dict[str, tuple[str, Answers]] = field(default_factory=dict)
     """Connectors that can answer a post, by the name of their source."""
 
     @property
@@ -238,7 +238,7 @@ class App:
             if name in self._sources:
                 continue
             connector = connectors.find(source.network)(name, source.settings)
-            if isinstance(connector, Voice):
+            if isinstance(connector, Answers):
                 self._voices[name] = source.network, connector
             collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)))
             self._sources[name] = source, group.create_task(collector.run(), name=f"source {name}")

@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from stage import Answer, Case, Stage
 
-from connectors.base import Batch, Connector, Cursor, Http, Response, secrets_of
+from connectors.base import Batch, Connector, Cursor, Http, Response, account_of, limits_of, secrets_of
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.core.post import Post
 from monitor.recording import facts as recorded_facts
@@ -82,6 +82,20 @@ async def settings_are_described(case: Case, stage: Stage, http: Http) -> None:
         assert len(field.get("description", "")) > 10, f"{name} has no description"
     assert case.connector.poll_every > 0
     assert case.connector.Settings.model_config.get("frozen")
+
+
+@check
+async def limits_name_their_page(case: Case, stage: Stage, http: Http) -> None:
+    """What is stated of limits can be looked up, and one poll fits into each of them."""
+    limits = limits_of(case.connector)
+    assert len({limit.name for limit in limits}) == len(limits)
+    for limit in limits:
+        assert limit.page == "" or limit.page.startswith("https://"), f"{limit.name}: the page that names it"
+        assert limit.amount > 0
+        assert limit.seconds > 0
+        dearest = max(limit.cost, *limit.costs.values()) if limit.costs else limit.cost
+        assert 0 <= dearest <= limit.amount, f"{limit.name}: one request costs more than there is"
+        assert all(cost >= 0 for cost in limit.costs.values())
 
 
 @check
@@ -275,7 +289,7 @@ async def secrets_appear_nowhere(case: Case, stage: Stage, http: Http) -> None:
     if not hidden:
         return
     connector = case.make(stage)
-    said: list[str] = [repr(settings), str(settings), repr(connector), str(connector)]
+    said: list[str] = [repr(settings), str(settings), repr(connector), str(connector), account_of(connector, "kala")]
     with everything_logged() as log:
         batch = await connector.poll(http, {})
         said += [repr(batch.posts), repr(batch.damaged), json.dumps(batch.cursor)]
