@@ -33,6 +33,7 @@ from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
+from monitor.limits import Account, Limiter, PacedVoice
 from monitor.live import Live
 from monitor.pipeline import Pipeline
 from monitor.publish import Publisher
@@ -101,11 +102,12 @@ class App:
     watcher: Watcher[Setting] | None = None
     notice: str = ""
     ready: Callable[[str], None] = field(default=lambda _address: None)
-    _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
+    _sources: dict[str, tuple[Source, Collector, asyncio.Task[None]]] = field(default_factory=dict)
     _mail: EmailChannel | None = None
     _told: Outbox | None = None
     _voices: dict[str, tuple[str, Answers]] = field(default_factory=dict)
     """Connectors that can answer a post, by the name of their source."""
+    _limiter: Limiter | None = None
 
     @property
     def settings(self) -> Settings:
@@ -227,8 +229,8 @@ class App:
     async def _drive(self, group: asyncio.TaskGroup, http: WebHttp) -> None:
         """One collector a source. Those that did not change go on; those gone or refused are made anew."""
         wanted = {source.name: source for source in polled(self.settings) if source.enabled}
-        for name, (source, task) in list(self._sources.items()):
-            if name not in wanted or not _same(wanted[name], source) or task.done():
+        for name, (source, collector, task) in list(self._sources.items()):
+            if name not in wanted or not _same(wanted[name], source) or task.done() or collector.refused:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 del self._sources[name]
@@ -239,9 +241,16 @@ class App:
                 continue
             connector = connectors.find(source.network)(name, source.settings)
             if isinstance(connector, Answers):
-                self._voices[name] = source.network, connector
-            collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)))
-            self._sources[name] = source, group.create_task(collector.run(), name=f"source {name}")
+                self._voices[name] = source.network, PacedVoice(connector, self._limits(), Account.of(connector, name))
+            collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)),
+                                  limiter=self._limits())
+            self._sources[name] = source, collector, group.create_task(collector.run(), name=f"source {name}")
+
+    def _limits(self) -> Limiter:
+        """The one counter of what is asked of the networks."""
+        if self._limiter is None:
+            self._limiter = Limiter(self.db, now)
+        return self._limiter
 
     async def _reload(self, group: asyncio.TaskGroup, http: WebHttp, pipeline: Pipeline, service: Service,
                       watch: SurgeWatch, channel: TelegramChannel | None, staff: StaffBot | None) -> None:
