@@ -37,6 +37,7 @@ from config.document import (
     read,
     spelled,
 )
+from config.hearing import Hearing
 from config.hours import DEFAULT, parse_week
 from config.languages import N_
 from config.reminders import Email, Quiet, Reminders, Webhook
@@ -381,6 +382,7 @@ class Settings(BaseModel):
     retention: Retention = Field(default_factory=Retention, description="How long what is nobody's matter stays.")
     proof: Register = Field(default_factory=Register, alias="register", description="How the register is published.")
     alerts: Alerts = Field(default_factory=Alerts, description="Who is told of surges, and when.")
+    hearing: Hearing = Field(default_factory=Hearing, description="When operators are told that a source is not heard.")
     offices: tuple[Office, ...] = Field(
         default=(), description="Akimats that register here; none: every addressee for itself.")
     routing: tuple[Routing, ...] = Field(default=(), description="Topic and akimat to department and person.")

@@ -31,6 +31,7 @@ from connectors.base import Answers, secrets_of
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
+from monitor.hearing import Listening
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.limits import Account, Limiter, PacedVoice
@@ -134,6 +135,8 @@ class App:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
                 group.create_task(watch.run(self.db), name="surges")
+                listening = Listening(self.db, lambda: self.settings.hearing, now, address, tell=outbox is not None)
+                group.create_task(listening.run(), name="listening")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now)
                 group.create_task(publisher.run(), name="publisher")
                 staff = None
@@ -243,7 +246,7 @@ class App:
             if isinstance(connector, Answers):
                 self._voices[name] = source.network, PacedVoice(connector, self._limits(), Account.of(connector, name))
             collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)),
-                                  limiter=self._limits())
+                                  limiter=self._limits(), shortest_hole=self.settings.hearing.shortest_hole)
             self._sources[name] = source, collector, group.create_task(collector.run(), name=f"source {name}")
 
     def _limits(self) -> Limiter:
