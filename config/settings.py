@@ -389,6 +389,12 @@ class Settings(BaseModel):
     sources: tuple[Source, ...] = Field(default=(), description="Where posts come from.")
     _path: Path | None = PrivateAttr(None)
     _unset: tuple[Problem, ...] = PrivateAttr(())
+    _secret_files: tuple[Path, ...] = PrivateAttr(())
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files its secrets lie in."""
+        return self._secret_files
 
     @property
     def path(self) -> Path | None:
@@ -535,6 +541,7 @@ class _Loading:
             "routing": tuple(routing), "sources": tuple(sources)})
         settings._path = document.path
         settings._unset = tuple(unset)
+        settings._secret_files = tuple(self.secrets.files)
         if settings.knowledge is not None:
             settings = settings.model_copy(update={"knowledge": self._beside(settings.knowledge)})
         if settings.proof.folder is not None:

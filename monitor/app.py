@@ -331,7 +331,8 @@ def _paths(setting: Setting) -> Iterable[Path]:
     folder = (settings.knowledge if settings else None) or KNOWLEDGE
     calendars = [o.holidays for o in settings.offices if o.holidays] if settings else []
     models = [settings.models] if settings and settings.models else []
-    return [*([settings.path] if settings and settings.path else []), folder, *calendars, *models]
+    secrets = settings.secret_files if settings else ()
+    return [*([settings.path] if settings and settings.path else []), folder, *calendars, *models, *secrets]
 
 
 def _bot_source(settings: Settings) -> Source:
