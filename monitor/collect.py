@@ -46,7 +46,7 @@ ADAPTED = 3600.0
 SHORTEST_HOLE = 30.0
 """Seconds for which a source was not asked that are no hole, whatever its interval."""
 LONGEST_BACKOFF = 900.0
-"""Seconds between polls of a source that is down, at most."""
+"""Seconds between polls of a source that is down, at most; eight of its intervals, or a minute, where that is less."""
 SHORTEST_WAIT = 0.25
 """Seconds between two polls that brought nothing, at least."""
 SHORTEST_LIMIT, LONGEST_LIMIT = 1.0, 30 * 86400.0
@@ -105,6 +105,7 @@ class Collector:
         self._state = "new"
         self._failures = 0
         self._written = float("-inf")
+        self._heard: datetime | None = None
         self._aside: tuple[Damaged, ...] = ()
         self._log = log.bind(source=source.name, network=source.network)
 
@@ -217,7 +218,7 @@ class Collector:
         if back and self._state != "new":
             lasted = self._clock.monotonic() - self._down_since if self._down_since is not None else None
             self._log.info("source is back", after_seconds=None if lasted is None else round(lasted))
-        self._state, self._failures, self._down_since = "up", 0, None
+        self._state, self._failures, self._down_since, self._heard = "up", 0, None, self._clock.now()
         if self._clock.monotonic() - self._adapted > ADAPTED:
             self._adapt(await self._kept(partial(load_source, name=self.source.name, network=self.source.network)))
         return wait
@@ -236,7 +237,8 @@ class Collector:
         self._state = state
         await self._kept(partial(record_failure, name=self.source.name,
                                  outcome=Outcome(state, now, now + timedelta(seconds=wait), self._failures, reason, self.every),
-                                 payload=error.payload if isinstance(error, BadPayload) else b""))
+                                 payload=error.payload if isinstance(error, BadPayload) else b"",
+                                 heard=None if self._heard is None or self._heard > now else self._heard))
 
     def _stamped(self, batch: Batch) -> list[Post]:
         """The posts with what only the collector knows: the source's unit, and a time for those without one."""
@@ -246,9 +248,11 @@ class Collector:
                         raw=post.raw if self.source.keep_raw else None) for post in batch.posts]
 
     def _backoff(self) -> float:
-        """Full jitter: anything up to a bound that doubles, so that sources that failed together don't return together.
+        """Full jitter: anything up to a bound that doubles, so that sources that failed together don't return together. The first
+        bound is a quarter of the interval: one cut connection must not cost a whole one.
         https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
-        bound = min(LONGEST_BACKOFF, max(1.0, min(self.every, 60.0)) * 2.0 ** min(self._failures, 10))
+        longest = min(LONGEST_BACKOFF, max(60.0, 8 * self.every))
+        bound = min(longest, max(1.0, min(self.every, 60.0) / 4) * 2.0 ** min(self._failures, 12))
         return max(0.5, self._clock.jitter(0.0, bound))
 
     async def _kept(self, function: Callable[[Connection], T]) -> T:

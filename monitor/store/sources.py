@@ -122,14 +122,15 @@ def deaf(c: Connection, name: str, since: datetime, until: datetime) -> list[tup
     return [(r.since, r.until or until) for r in found]
 
 
-def record_failure(c: Connection, name: str, outcome: Outcome, payload: bytes = b"") -> None:
+def record_failure(c: Connection, name: str, outcome: Outcome, payload: bytes = b"", heard: datetime | None = None) -> None:
     """Write down that a poll failed, and keep the payload that could not be read; the cursor stays. A hole opens at the
-    moment the source was last heard."""
+    moment the source was last heard: polls without news are not all written down, so `heard` may know of a later one."""
     if payload:
         _keep_aside(c, name, outcome.reason or outcome.state, payload, outcome.at)
     row = c.execute(select(source.c.last_ok_at).where(source.c.name == name)).one()
     _write(c, name, outcome)
-    open_hole(c, name, row.last_ok_at or outcome.at, outcome.reason or outcome.state)
+    since = row.last_ok_at or outcome.at
+    open_hole(c, name, since if heard is None else max(since, heard), outcome.reason or outcome.state)
 
 
 def open_hole(c: Connection, name: str, since: datetime, reason: str) -> None:

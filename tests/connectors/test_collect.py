@@ -191,8 +191,8 @@ async def test_an_outage_is_one_line_down_one_line_back_and_a_hole(db: Database,
         site.status = 200
         site.say("1", "Оралды")
         await one.once()
-    assert waits[:4] == [60.0, 120.0, 240.0, 480.0]
-    assert set(waits[4:]) == {900.0}
+    assert waits[:5] == [15.0, 30.0, 60.0, 120.0, 240.0]
+    assert set(waits[5:]) == {480.0}
     assert [(line["log_level"], line["event"]) for line in lines] == [("warning", "source is down"), ("info", "source is back")]
     assert lines[1]["after_seconds"] == round(sum(waits))
     (gap,) = everything(db, hole)
@@ -208,7 +208,7 @@ async def test_the_backoff_has_full_jitter() -> None:
     from typing import cast
     made = Collector(cast(Database, None), Config(every=10.0), Rss("a", Rss.Settings(url=HttpUrl("http://h"))),
                      cast(Http, None), clock=clock)
-    assert [made._backoff(), asked[-1]] == [3.0, (0.0, 10.0)]
+    assert [made._backoff(), asked[-1]] == [0.75, (0.0, 2.5)]
 
 
 async def test_retry_after_is_obeyed_to_the_second(db: Database, site: Site, http: WebHttp) -> None:
