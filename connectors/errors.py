@@ -1,7 +1,7 @@
 """The four ways asking a network can fail, named by what to do next. Anything else propagates: it is our bug.
 
     SourceError
-    ├── AuthError      stop asking, tell the operator
+    ├── AuthError      tell the operator, ask again after hours
     ├── RateLimited    wait `retry_after` seconds, to the second
     ├── Transient      back off and try again
     └── BadPayload     keep the cursor, keep the payload aside, tell the operator
@@ -26,7 +26,7 @@ class SourceError(Exception):
 
 
 class AuthError(SourceError):
-    """The network refuses us (401, 403, a revoked token): asking again cannot help."""
+    """The network refuses us (401, 403, a revoked token): asking again soon cannot help."""
 
 
 class RateLimited(SourceError):
