@@ -1,7 +1,7 @@
 """The connector contract: what a network's one file must offer, and nothing of how it is driven.
 
 A connector asks and parses. It never sleeps, retries, logs or stores: `monitor.collect` does that for all.
-Rules that the shared acceptance suite (tests/connectors/acceptance.py) holds every connector to:
+Rules that the shared acceptance suite (qulaq_kit/acceptance.py) holds every connector to:
 
 - A poll may repeat, it must never skip: compare the cursor with >=, the store drops known keys.
 - Push is a doorbell: `doorbell()` only says that there is news; posts always come through `poll`.
