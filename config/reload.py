@@ -39,7 +39,7 @@ class Watcher(Generic[T]):
         self._wrong = wrong
         began = time.time_ns()
         self.current: T = load()
-        self._seen: Seen = _state_of(self._watched())
+        self._seen: Seen = _state_of(self._named())
         if any(changed >= began for _, changed, _ in self._seen):
             self._seen = ()     # written while it was read: read it again
 
@@ -49,7 +49,7 @@ class Watcher(Generic[T]):
             paths = self._watched()
             async for _ in awatch(*_watchable(paths), watch_filter=_Concerned(paths), stop_event=stop,
                                   debounce=DEBOUNCE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True):
-                seen = await asyncio.to_thread(_state_of, paths)
+                seen = await asyncio.to_thread(_state_of, self._named())
                 if seen == self._seen:
                     continue
                 filled = {name for name, _, size in self._seen if size}
@@ -66,12 +66,16 @@ class Watcher(Generic[T]):
                 self.current = fresh
                 named = self._watched()
                 if named != paths:
-                    self._seen = _state_of(named)
+                    self._seen = _state_of(self._named())
                 yield fresh
                 if named != paths:
                     break       # the new config names other files: watch those
             else:
                 return
+
+    def _named(self) -> list[Path]:
+        """As they are named: a link that is turned over to another file is a change, too."""
+        return [path.absolute() for path in self._paths(self.current)]
 
     def _watched(self) -> list[Path]:
         return [path.resolve() for path in self._paths(self.current)]

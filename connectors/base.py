@@ -1,7 +1,7 @@
 """The connector contract: what a network's one file must offer, and nothing of how it is driven.
 
 A connector asks and parses. It never sleeps, retries, logs or stores: `monitor.collect` does that for all.
-Rules that the shared acceptance suite (tests/connectors/acceptance.py) holds every connector to:
+Rules that the shared acceptance suite (qulaq_kit/acceptance.py) holds every connector to:
 
 - A poll may repeat, it must never skip: compare the cursor with >=, the store drops known keys.
 - Push is a doorbell: `doorbell()` only says that there is news; posts always come through `poll`.
@@ -14,8 +14,10 @@ Rules that the shared acceptance suite (tests/connectors/acceptance.py) holds ev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -34,6 +36,35 @@ class ConnectorSettings(BaseModel):
 def secrets_of(settings: ConnectorSettings) -> tuple[str, ...]:
     """The values that must appear in no log, error or recording."""
     return tuple(value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
+
+
+def fingerprint(*parts: str) -> str:
+    """What tells one credential from another without showing it: 16 hex digits, for `account`."""
+    return blake2b("\x00".join(parts).encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that the network publishes: in no `seconds` more than `amount`. The runner keeps it for every request, also
+    across restarts and for all sources of one account together; a connector only states it."""
+
+    name: str
+    """Unique in the connector: "app", "search"."""
+    amount: float
+    seconds: float
+    page: str
+    """Address of the page that names it. "" where the network names none and it is our own courtesy."""
+    cost: float = 1.0
+    """What a request costs; 0: it is not counted."""
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """What requests cost whose path (without the query) ends so: {"/search": 100.0}. Others cost `cost`."""
+    whole_network: bool = False
+    """True where all accounts of this installation share it: a limit of an app or of an address."""
+
+    def cost_of(self, path: str) -> float:
+        """What a request to `path` costs; of several endings that fit the longest counts."""
+        fitting = [end for end in self.costs if path.endswith(end)]
+        return self.costs[max(fitting, key=len)] if fitting else self.cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +116,11 @@ class Http(Protocol):
 
 
 class Connector(Protocol):
-    """One network. The class is made once per source from its settings."""
+    """One network. The class is made once per source from its settings.
+
+    What only some networks can do is optional: the protocols below, and the class data `limits` and the property
+    `account`, read by `limits_of` and `account_of`.
+    """
 
     name: ClassVar[str]
     """The network's name: `network` of its posts and of the source in the config."""
@@ -93,7 +128,76 @@ class Connector(Protocol):
     poll_every: ClassVar[float]
     """Seconds between polls unless the source's config says otherwise."""
     max_requests_per_poll: ClassVar[int]
+    """Requests of one poll, at most. A poll begins only when the account has as many left."""
 
     def __init__(self, source: str, settings: Any) -> None: ...
 
     async def poll(self, http: Http, cursor: Cursor) -> Batch: ...
+
+
+def limits_of(connector: object) -> tuple[Limit, ...]:
+    """The published limits of a connector, `limits: ClassVar[tuple[Limit, ...]]`; none where it states none."""
+    return tuple(getattr(connector, "limits", ()))
+
+
+def account_of(connector: object, source: str) -> str:
+    """What the limits are counted for: the connector's `account`, a string without any secret (an id the network shows
+    publicly, or a `fingerprint` of the token). Sources of equal network and account share limits and flood waits. A
+    connector without one counts each source for itself."""
+    account = getattr(connector, "account", None)
+    return account if isinstance(account, str) and account else f"source:{source}"
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A connector that can post the office's answer under a citizen's post."""
+
+    async def answer(self, http: Http, post: Post, text: str) -> str:
+        """Post `text` as a reply; returns its native id, so that the next poll knows it as ours. Raises one of the four
+        errors, or `CannotAnswer` where the network says that this post cannot be answered. `Transient` and `RateLimited`
+        only where it is certain that nothing was posted: they are tried again; what is uncertain is `Transient` with
+        `sent=True`, and a person looks. Never asks twice by itself."""
+        ...
+
+
+@runtime_checkable
+class KnowsBeforehand(Protocol):
+    """A connector that knows, without asking, that a post cannot be answered."""
+
+    def can_answer(self, post: Post, now: datetime) -> str | None:
+        """None where it can be tried, else why not: one of the reasons in `connectors.errors`. Pure."""
+        ...
+
+
+@runtime_checkable
+class Backfills(Protocol):
+    """A connector that can read what is older than the first poll brought."""
+
+    async def backfill(self, http: Http, cursor: Cursor) -> Batch:
+        """One step into the past, within `max_requests_per_poll`. `cursor` is a JSON object of backfill alone, apart from
+        that of `poll`: the first step gets {"since": ISO time, "until": ISO time} and goes from the newest to the oldest;
+        what it returns is handed to the next step (keep `since` in it). `Batch.more` is False at the end: `since` is
+        passed, or the network has no more. Repeats are swallowed by the store."""
+        ...
+
+
+@runtime_checkable
+class Rings(Protocol):
+    """A connector that hears when there is news: a stream, a long poll, a webhook."""
+
+    async def doorbell(self) -> None:
+        """Returns when there may be news; posts still come through `poll`. It is called anew for every wait and cancelled
+        when the wait is over, so it opens what it needs in an `async with`. Whatever it raises only means that nobody
+        rings: the next poll comes at its time."""
+        ...
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """A connector that can say what its credential opens (`qulaq check --online`)."""
+
+    async def probe(self, http: Http) -> list[str]:
+        """One line of English for each thing that the credential may read or do ("reads comments of page 123"), changing
+        nothing. Raises AuthError where it does not work at all. A permission that is missing is a line, too, that begins
+        with "may not"."""
+        ...

@@ -1,15 +1,19 @@
 """The four ways asking a network can fail, named by what to do next. Anything else propagates: it is our bug.
 
     SourceError
-    ├── AuthError      stop asking, tell the operator
+    ├── AuthError      tell the operator, ask again after hours
     ├── RateLimited    wait `retry_after` seconds, to the second
     ├── Transient      back off and try again
     └── BadPayload     keep the cursor, keep the payload aside, tell the operator
+
+Answering a post can fail in one more way, `CannotAnswer`: a person does it by hand.
 
 `error_for` is the one table from a status (of HTTP, or of an error inside a body with HTTP 200) to one of them.
 """
 
 from __future__ import annotations
+
+from config.languages import N_
 
 
 class SourceError(Exception):
@@ -22,7 +26,7 @@ class SourceError(Exception):
 
 
 class AuthError(SourceError):
-    """The network refuses us (401, 403, a revoked token): asking again cannot help."""
+    """The network refuses us (401, 403, a revoked token): asking again soon cannot help."""
 
 
 class RateLimited(SourceError):
@@ -37,10 +41,27 @@ class RateLimited(SourceError):
 class Transient(SourceError):
     """Time-outs, resets, 5xx: the same request may work later."""
 
+    def __init__(self, message: str, payload: bytes = b"", sent: bool = False) -> None:
+        super().__init__(message, payload)
+        self.sent = sent
+        """Whether what was to be posted may stand there all the same: asking again could say it twice."""
+
 
 class BadPayload(SourceError):
     """The answer is not what the network documents (damaged feed, changed page layout)."""
 
+
+class CannotAnswer(Exception):
+    """This post cannot be answered through the network. The message is why: one of the reasons below, or a line of English
+    that has its Kazakh and Russian in a catalogue."""
+
+
+CLOSED = N_("comments under this post are closed")
+TOO_LATE = N_("the network lets us answer only for a limited time, and it is over")
+NO_DIALOGUE = N_("the network does not let us write to a person who has not written to us")
+GONE = N_("the post is no longer there")
+TOO_LONG = N_("the answer is longer than the network takes")
+NOT_ALLOWED = N_("our account may not write there")
 
 UNSAID = 60.0
 """Seconds to wait where a network limits us without saying for how long."""

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.languages import N_
-from connectors.base import Http
-from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
+from connectors.base import Answers, Http, KnowsBeforehand
+from connectors.errors import AuthError, BadPayload, CannotAnswer, RateLimited, SourceError, Transient
 from monitor.core.post import Post
 from monitor.store.engine import Database
 from monitor.store.verdicts import judged_post
@@ -32,14 +32,8 @@ log = structlog.get_logger("publish")
 NO_VOICE = N_("no source of ours can answer in this network")
 REFUSED = N_("the network refuses our answers")
 UNKNOWN = N_("the program stopped while it was sending: look whether it stands there already")
+UNSURE = N_("the connection broke while it was sending: look whether it stands there already")
 ERASED = N_("the text was erased")
-
-
-@runtime_checkable
-class Voice(Protocol):
-    """A connector that can answer a post."""
-
-    async def answer(self, http: Http, post: Post, text: str) -> str: ...
 
 
 @runtime_checkable
@@ -76,7 +70,7 @@ class Reply:
 class Publisher:
     """Publishes for as long as `run` runs. `voices` gives the connectors that can answer, by the name of their source."""
 
-    def __init__(self, db: Database, service: Service, http: Http, voices: Callable[[], Mapping[str, tuple[str, Voice]]],
+    def __init__(self, db: Database, service: Service, http: Http, voices: Callable[[], Mapping[str, tuple[str, Answers]]],
                  clock: Callable[[], datetime], pace: Pace | None = None,
                  sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, others: Sequence[str] = ()) -> None:
         """`others` are networks that somebody else speaks to: the bot to its private chats."""
@@ -119,7 +113,7 @@ class Publisher:
         tried = await asyncio.gather(*(self._one(reply, voices) for reply in due))
         return sum(tried)
 
-    async def _one(self, reply: Reply, voices: Mapping[str, tuple[str, Voice]]) -> bool:
+    async def _one(self, reply: Reply, voices: Mapping[str, tuple[str, Answers]]) -> bool:
         service, now = self._service, self._clock()
         voice = _voice(reply, voices)
         if reply.text is None or reply.post is None:
@@ -127,6 +121,10 @@ class Publisher:
             return True
         if voice is None:
             await self._surely(service.by_hand, [reply.delivery], NO_VOICE, now)
+            return True
+        refusal = voice.can_answer(reply.post, now) if isinstance(voice, KnowsBeforehand) else None
+        if refusal is not None:
+            await self._surely(service.by_hand, [reply.delivery], refusal, now)
             return True
         if not await self._db.write(self._mark, reply.delivery):
             return True     # somebody posted it meanwhile
@@ -137,6 +135,8 @@ class Publisher:
                 native, left = await voice.answer(self._http, reply.post, reply.text), len(reply.photos)
         except RateLimited as e:
             await self._wait(reply, str(e), e.retry_after, counted=False)
+        except CannotAnswer as e:
+            await self._surely(service.by_hand, [reply.delivery], str(e), now)
         except AuthError as e:
             self._said_down(reply.network, str(e))
             await self._surely(service.by_hand, [reply.delivery], REFUSED, now)
@@ -144,6 +144,9 @@ class Publisher:
             await self._surely(service.failed, reply.delivery, _line(e), self._clock())
         except (Transient, TimeoutError) as e:
             self._said_down(reply.network, str(e))
+            if isinstance(e, Transient) and e.sent:
+                await self._surely(service.by_hand, [reply.delivery], UNSURE, now)
+                return True
             await self._wait(reply, _line(e), min(self._pace.longest_pause, self._pace.first_pause * 2.0 ** min(reply.attempts, 30)))
         except Exception as e:
             # Our own bug, or the network's: whether it stands there is not known, so it is not sent again.
@@ -224,7 +227,7 @@ class Publisher:
         self._service.by_hand(c, ids, UNKNOWN, self._clock())
 
 
-def _voice(reply: Reply, voices: Mapping[str, tuple[str, Voice]]) -> Voice | None:
+def _voice(reply: Reply, voices: Mapping[str, tuple[str, Answers]]) -> Answers | None:
     """The connector of the source that the post came from, else any of its network."""
     own = voices.get(reply.post.source) if reply.post is not None else None
     if own is not None and own[0] == reply.network:

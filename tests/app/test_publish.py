@@ -11,11 +11,12 @@ from sqlalchemy import insert, select, update
 
 from config.knowledge import load_knowledge
 from config.settings import Office, Settings
+from connectors.errors import CLOSED, Transient
 from monitor.core.judge import Judge
 from monitor.core.post import Author, Post
 from monitor.http import WebHttp
 from monitor.pipeline import Pipeline
-from monitor.publish import Pace, Publisher
+from monitor.publish import UNSURE, Pace, Publisher
 from monitor.store.engine import Database
 from monitor.store.posts import store_posts
 from ticketing.answering import answers_of
@@ -156,3 +157,30 @@ async def test_what_a_crash_left_unknown_is_not_said_twice(db, scene):
     await out.step()
     assert states(db, numbers)[numbers[0]] == "by_hand"
     assert [to for to, _ in network.said] == ["vk1"]
+
+
+async def test_what_cannot_be_answered_or_may_stand_there_already_goes_to_a_hand_with_its_reason(db, scene):
+    out, network, clock, numbers, _service = scene
+    voice = out._voices()["vk-city"][1]
+
+    class Choosy(Speaking):
+        def can_answer(self, post: Post, now: datetime) -> str | None:
+            assert now == clock[0]
+            return CLOSED if post.native_id == "vk0" else None
+
+        async def answer(self, http: WebHttp, post: Post, text: str) -> str:
+            await super().answer(http, post, text)
+            raise Transient("connection reset", sent=True)
+
+    out._voices = lambda: {"vk-city": ("vk", Choosy(voice.address))}
+    await out.step()
+    assert network.said == []                           # known beforehand: nobody was asked
+    clock[0] += timedelta(seconds=6)
+    await out.step()
+    clock[0] += timedelta(hours=1)
+    await out.step()
+    assert [to for to, _ in network.said] == ["vk1"]    # it may stand there: not said twice
+    assert set(states(db, numbers).values()) == {"by_hand"}
+    with db.reading() as c:
+        reasons = {t.delivery.about: t.delivery.reason for t in told(c, numbers)}
+    assert (reasons[numbers[0]], reasons[numbers[1]]) == (CLOSED, UNSURE)

@@ -168,3 +168,22 @@ async def test_an_emptied_file_is_not_taken_over(stage: Stage) -> None:
     assert stage.watcher.current.web.port == 1
     stage.path.write_text("web: {port: 6}")
     assert (await waiting).web.port == 6
+
+
+async def test_a_secret_in_a_file_is_rotated_without_a_restart(tmp_path: Path) -> None:
+    """Also where the file is a link that is turned over, as container platforms do it."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "token").write_text(f"42:{name}")
+    (tmp_path / "now").symlink_to("one")
+    path = tmp_path / "q.yaml"
+    path.write_text("telegram: {token: {file: now/token}}\n")
+    watcher = Watcher(lambda: load(path), lambda s: [path, *s.secret_files], lambda reason: None)
+    seen = watcher.changes()
+    waiting = asyncio.create_task(asyncio.wait_for(anext(seen), 10))
+    await asyncio.sleep(0.2)
+    (tmp_path / "next").symlink_to("two")
+    os.replace(tmp_path / "next", tmp_path / "now")
+    fresh = await waiting
+    assert fresh.telegram is not None
+    assert fresh.telegram.token.get_secret_value() == "42:two"

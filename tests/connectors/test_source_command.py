@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import func, insert, select
 
+import connectors
 from monitor.cli import main
+from monitor.store.engine import Database
+from monitor.store.schema import upgrade
+from monitor.store.tables import hole, post
 
 
 @pytest.fixture
@@ -45,3 +55,61 @@ def test_the_list_says_what_was_never_asked(config: Path, capsys: pytest.Capture
     assert main(["source", "list", "-c", str(config), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(r["name"], r["state"], r["last_ok_at"]) for r in rows] == [("file", "new", None), ("gone", "new", None)]
+
+
+def test_a_backfill_fills_the_hole_goes_on_after_a_break_and_says_where_there_is_no_past(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "qulaq_ekran.py").write_text((Path(__file__).parents[2] / "docs/example-connector/qulaq_ekran.py").read_text())
+    about = tmp_path / "qulaq_ekran-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: qulaq-ekran\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[qulaq.connectors]\nekran = qulaq_ekran:Ekran\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    connectors._installed.cache_clear()
+    asked: list[str] = []
+
+    class Past(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            before = int(parse_qs(urlsplit(self.path).query).get("before", ["8"])[0])
+            asked.append(str(before))
+            status = 401 if asked == ["8", "6"] else 200          # the key is revoked after the first page
+            page = [{"id": n, "html": f"Естая {n}: су жоқ", "at": 1772349330 + n, "by": "t"} for n in (before - 1, before - 2)]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps({"posts": page, "more": before > 4}).encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Past)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (tmp_path / "token").write_text("s3cret-t0ken")
+    config = tmp_path / "qulaq.yaml"
+    config.write_text(f"database: sqlite:///{tmp_path}/q.db\nsources:\n"
+                      f"- {{name: kala, network: ekran, url: 'http://127.0.0.1:{server.server_port}', token: {{file: token}}}}\n"
+                      f"- {{name: feed, network: rss, url: 'http://127.0.0.1:9/'}}\n")
+    try:
+        db = Database(f"sqlite:///{tmp_path}/q.db")
+        upgrade(db)
+        since = datetime(2026, 3, 1, tzinfo=UTC)
+        with db.begin() as c:
+            c.execute(insert(hole).values(source="kala", since=since, until=since + timedelta(hours=1), reason="HTTP 500"))
+        assert main(["source", "backfill", "kala", "-c", str(config)]) == 1
+        said = capsys.readouterr()
+        assert "AuthError" in said.out
+        assert "s3cret" not in said.out + said.err
+        assert main(["source", "backfill", "kala", "-c", str(config), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["new"] == 4
+        assert asked == ["8", "6", "6", "4"]                    # it went on where it stood
+        with db.reading() as c:
+            assert c.execute(select(func.count()).select_from(post)).scalar_one() == 6
+            assert c.execute(select(hole.c.filled_at)).scalar_one() is not None
+        db.close()
+        assert main(["source", "backfill", "feed", "-c", str(config)]) == 2
+        assert "no history that can be asked for" in capsys.readouterr().err
+        assert main(["check", "-c", str(config), "--online"]) == 1
+        assert "kala: answers (2 posts)\n  reads 2 posts of the community" in capsys.readouterr().out
+    finally:
+        server.shutdown()
+        server.server_close()
+        connectors._installed.cache_clear()
+        sys.modules.pop("qulaq_ekran", None)

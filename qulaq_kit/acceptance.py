@@ -1,7 +1,7 @@
 """What every connector must do, shown on its recording. A new connector adds a recording and a `Case`; no test.
 
 Each check is a function `(case, stage, http)` that raises AssertionError. The same checks are run against connectors
-with planted faults (test_planted_faults.py), which keeps the checks themselves honest.
+with planted faults (tests/connectors/test_planted_faults.py of Qulaq), which keeps the checks themselves honest.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
-from stage import Answer, Case, Stage
-
-from connectors.base import Batch, Connector, Cursor, Http, Response, secrets_of
+from connectors.base import Batch, Connector, Cursor, Http, Response, account_of, limits_of, secrets_of
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.core.post import Post
 from monitor.recording import facts as recorded_facts
+from qulaq_kit.stage import Answer, Case, Stage
 
 Check = Callable[[Case, Stage, Http], Awaitable[None]]
 CHECKS: list[Check] = []
+START: Cursor = {}
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:amp|lt|gt|quot|nbsp|#\d+);")
 _ENOUGH = 40
 """Polls in which a recording must be read to its end."""
@@ -85,6 +85,20 @@ async def settings_are_described(case: Case, stage: Stage, http: Http) -> None:
 
 
 @check
+async def limits_name_their_page(case: Case, stage: Stage, http: Http) -> None:
+    """What is stated of limits can be looked up, and one poll fits into each of them."""
+    limits = limits_of(case.connector)
+    assert len({limit.name for limit in limits}) == len(limits)
+    for limit in limits:
+        assert limit.page == "" or limit.page.startswith("https://"), f"{limit.name}: the page that names it"
+        assert limit.amount > 0
+        assert limit.seconds > 0
+        dearest = max(limit.cost, *limit.costs.values()) if limit.costs else limit.cost
+        assert 0 <= dearest <= limit.amount, f"{limit.name}: one request costs more than there is"
+        assert all(cost >= 0 for cost in limit.costs.values())
+
+
+@check
 async def yields_what_was_recorded(case: Case, stage: Stage, http: Http) -> None:
     posts, _ = await read_on(case.make(stage), http, {})
     got = {post.native_id: facts(post, stage) for post in posts}
@@ -93,7 +107,7 @@ async def yields_what_was_recorded(case: Case, stage: Stage, http: Http) -> None
 
 @check
 async def stays_within_its_request_budget(case: Case, stage: Stage, http: Http) -> None:
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     for _ in range(5):
         counting = Counting(http)
         cursor = (await connector.poll(counting, cursor)).cursor
@@ -102,7 +116,7 @@ async def stays_within_its_request_budget(case: Case, stage: Stage, http: Http) 
 
 @check
 async def posts_are_well_formed(case: Case, stage: Stage, http: Http) -> None:
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     batches: list[Batch] = []
     for _ in range(5):
         batches.append(await connector.poll(http, cursor))
@@ -159,7 +173,7 @@ async def the_same_answer_leaves_the_cursor_alone(case: Case, stage: Stage, http
 
 @check
 async def the_cursor_survives_json_and_is_not_written_to(case: Case, stage: Stage, http: Http) -> None:
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     for _ in range(4):
         batch = await connector.poll(http, cursor)
         through = json.loads(json.dumps(batch.cursor))
@@ -175,7 +189,7 @@ async def the_cursor_survives_json_and_is_not_written_to(case: Case, stage: Stag
 async def a_poll_whose_commit_was_lost_is_repeated(case: Case, stage: Stage, http: Http) -> None:
     """The program dies before it stores a batch: the stored cursor, asked again, must bring the same posts, from the same
     object and from a new one."""
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     for _ in range(4):
         first = await connector.poll(http, cursor)
         for again in (connector, case.make(stage)):
@@ -275,7 +289,7 @@ async def secrets_appear_nowhere(case: Case, stage: Stage, http: Http) -> None:
     if not hidden:
         return
     connector = case.make(stage)
-    said: list[str] = [repr(settings), str(settings), repr(connector), str(connector)]
+    said: list[str] = [repr(settings), str(settings), repr(connector), str(connector), account_of(connector, "kala")]
     with everything_logged() as log:
         batch = await connector.poll(http, {})
         said += [repr(batch.posts), repr(batch.damaged), json.dumps(batch.cursor)]
