@@ -7,6 +7,7 @@ import json
 from stage import Case
 
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
+from connectors.instagram import Instagram
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
@@ -21,7 +22,24 @@ def refused(code: int, said: str, **parameters: int) -> bytes:
     return json.dumps({**body, "parameters": parameters} if parameters else body).encode()
 
 
+def graph_error(code: int, said: str, **more: object) -> bytes:
+    """An error of the Graph API: https://developers.facebook.com/docs/graph-api/guides/error-handling"""
+    return json.dumps({"error": {"message": said, "type": "OAuthException", "code": code, "fbtrace_id": "EJplcsCHuLu", **more}}).encode()
+
+
+META = "EAAthisIsTheSecretTokenOfAPage0123456789"
+GRAPH = (
+    (graph_error(190, "Error validating access token: session has expired", error_subcode=463), AuthError),
+    (graph_error(10, "Application does not have permission for this action"), AuthError),
+    (graph_error(200, "Permissions error"), AuthError),
+    *((graph_error(code, "Application request limit reached", is_transient=True), RateLimited) for code in (4, 17, 32, 613, 80002)),
+    (graph_error(1, "An unknown error occurred"), Transient), (graph_error(2, "Service temporarily unavailable"), Transient),
+    (graph_error(9999, "Try again", is_transient=True), Transient),
+    (graph_error(100, "Invalid parameter"), BadPayload), (b'{"data": {}}', BadPayload), (b"{}", BadPayload),
+)
+
 CASES = {case.name: case for case in (
+    Case(Instagram, {"account": "17841400000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
          failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),
