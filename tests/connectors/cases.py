@@ -7,11 +7,13 @@ import json
 from stage import Case
 
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
+from connectors.facebook import Facebook
 from connectors.instagram import Instagram
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
+from connectors.threads import Threads
 
 TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
 
@@ -39,6 +41,7 @@ GRAPH = (
 )
 
 CASES = {case.name: case for case in (
+    Case(Facebook, {"page": "100000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Instagram, {"account": "17841400000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
@@ -52,4 +55,5 @@ CASES = {case.name: case for case in (
                    (b'{"ok": true}', BadPayload), (b'{"ok": true, "result": [1]}', BadPayload))),
     Case(TelegramWeb, {"channel": "akimat_pavlodar_city", "base_url": "URL"},
          failures=((b"<html><body>tgme_page</body></html>", BadPayload), (b"", BadPayload))),
+    Case(Threads, {"account": "25000000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
 )}
