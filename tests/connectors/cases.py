@@ -14,6 +14,7 @@ from connectors.rss import Rss
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
 from connectors.threads import Threads
+from connectors.x import X
 
 TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
 
@@ -56,4 +57,7 @@ CASES = {case.name: case for case in (
     Case(TelegramWeb, {"channel": "akimat_pavlodar_city", "base_url": "URL"},
          failures=((b"<html><body>tgme_page</body></html>", BadPayload), (b"", BadPayload))),
     Case(Threads, {"account": "25000000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
+    Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,
+         failures=((b'{"errors": [{"title": "Invalid Request", "detail": "bad"}]}', BadPayload), (b'{"data": []}', BadPayload),
+                   (b'{"meta": {"result_count": 3}}', BadPayload), (b"[]", BadPayload))),
 )}
