@@ -6,8 +6,8 @@ Limits: https://docs.x.com/x-api/fundamentals/rate-limits (429 with `x-rate-limi
 Edits: https://docs.x.com/x-api/fundamentals/edit-posts (every edit has an id of its own, `edit_history_tweet_ids` names all)
 
 A post that is edited keeps the id of its first version here, so an edit is a revision. `since_id` is exclusive and ids rise with
-time only roughly, so a poll asks by time, from an hour before the newest known on (posts can be edited for an hour); X bills a
-post once a day however often it is read. A deletion is told by an enterprise stream only.
+time only roughly, so a poll asks by time, from an hour before the newest known on (posts can be edited for half an hour); X
+bills a post once a day however often it is read. A deletion is told by an enterprise stream only.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PAGES = 5
 _RATES = "https://docs.x.com/x-api/fundamentals/rate-limits"
 _WINDOW = 15 * 60
 _EDITABLE = 3600
-"""Seconds in which a post can be edited."""
+"""Seconds: the half hour in which a post can be edited, and as much for the index."""
 _REACH = 7 * 86400 - 3600
 """Seconds that the search reaches back, less some for a clock that goes wrong."""
 LONGEST = 280

@@ -105,6 +105,7 @@ class App:
     _mail: EmailChannel | None = None
     _told: Outbox | None = None
     _voices: dict[str, tuple[str, Answers]] = field(default_factory=dict)
+    _receivers: dict[str, object] = field(default_factory=dict)
     """Connectors that can answer a post, by the name of their source."""
 
     @property
@@ -158,7 +159,7 @@ class App:
         at = self.settings.web
         token = at.metrics_token.get_secret_value() if at.metrics_token else None
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
-        pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering)
+        pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering, self._receivers.get)
         runner = web.AppRunner(pages, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -233,11 +234,13 @@ class App:
                 await asyncio.gather(task, return_exceptions=True)
                 del self._sources[name]
                 self._voices.pop(name, None)
+                self._receivers.pop(name, None)
         await self._written(switch_off, list(wanted), now())
         for name, source in wanted.items():
             if name in self._sources:
                 continue
             connector = connectors.find(source.network)(name, source.settings)
+            self._receivers[name] = connector
             if isinstance(connector, Answers):
                 self._voices[name] = source.network, connector
             collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)))

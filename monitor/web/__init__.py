@@ -11,7 +11,7 @@ from aiohttp import web
 from config.channels import Channels, bundled
 from monitor.live import Live
 from monitor.store.engine import Database
-from monitor.web import api, entrance, guard, health, pages, stream, surge_api, surge_pages, verbs
+from monitor.web import api, entrance, guard, health, hooks, pages, stream, surge_api, surge_pages, verbs
 from monitor.web.options import WebOptions
 from monitor.web.site import SITE, STATIC, Site
 
@@ -25,9 +25,10 @@ MOST_BYTES = 128 * 1024
 
 
 def build(db: Database, live: Live, service: Service, options: WebOptions, clock: Callable[[], datetime],
-          channels: Callable[[], Channels] = bundled, voices: Callable[[], frozenset[str]] = frozenset) -> web.Application:
+          channels: Callable[[], Channels] = bundled, voices: Callable[[], frozenset[str]] = frozenset,
+          receivers: Callable[[str], object] = lambda name: None) -> web.Application:
     """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes, `channels` the table of
-    official channels in force, `voices` the networks in which a source of ours can answer."""
+    official channels in force, `voices` the networks in which a source of ours can answer, `receivers` the connector of a source that networks may call."""
     app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
     app[SITE] = Site(db, live, service, options, clock, channels, voices=voices)
     app.on_shutdown.append(_end_streams)
@@ -63,6 +64,7 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
         web.get("/api/v1/session", api.get_session),
         web.get("/api/v1/events", stream.events),
         web.get("/api/v1/openapi.json", api.get_openapi),
+        *hooks.routes(receivers),
         web.static("/static", STATIC),
     ])
     return app

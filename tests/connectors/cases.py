@@ -14,6 +14,8 @@ from connectors.rss import Rss
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
 from connectors.threads import Threads
+from connectors.tiktok import TikTok
+from connectors.whatsapp import WhatsApp
 from connectors.x import X
 
 TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
@@ -57,6 +59,12 @@ CASES = {case.name: case for case in (
     Case(TelegramWeb, {"channel": "akimat_pavlodar_city", "base_url": "URL"},
          failures=((b"<html><body>tgme_page</body></html>", BadPayload), (b"", BadPayload))),
     Case(Threads, {"account": "25000000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
+    Case(TikTok, {"account": "_000QH4vLPdDP8jDn5sHYwEmUJvgaFLwFmpW", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META,
+         failures=(*((json.dumps({"code": code, "message": "no", "request_id": "1", "data": {}}).encode(), error) for code, error in (
+             (40100, RateLimited), (40105, AuthError), (40001, AuthError), (50000, Transient), (40002, BadPayload), (0, BadPayload))),
+             (b"{}", BadPayload))),
+    Case(WhatsApp, {"number": "106540352242922", "token": META, "app_secret": "appsecret0123456789", "verify_token": "verify-word-1", "inbox": "INBOX"},
+         over_http=False, secret=META),
     Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,
          failures=((b'{"errors": [{"title": "Invalid Request", "detail": "bad"}]}', BadPayload), (b'{"data": []}', BadPayload),
                    (b'{"meta": {"result_count": 3}}', BadPayload), (b"[]", BadPayload))),

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from connectors import letterbox
 from connectors.base import Connector, ConnectorSettings
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -65,6 +66,7 @@ class Stage:
         self.damaged: bytes | None = None
         self.asked: list[dict[str, str]] = []
         self.file = folder / "posts.jsonl"
+        self.inbox = folder / "inbox"
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -88,12 +90,23 @@ class Stage:
         self.moment, self.forced, self.replaced, self.damaged = moment, None, None, None
         if self.recording.name == "replay":
             self.file.write_bytes(body_of(self.recording.answers[moment][0]))
+        if self.recording.name == "whatsapp":
+            self._deliver(*(body_of(one) for one in self.recording.answers[moment]))
 
     def damage(self, body: bytes, of: bytes | None = None) -> None:
         """Answer with this body, with the recorded headers, where `of` was recorded; None: whatever is asked."""
         self.replaced, self.damaged = body, of
         if self.recording.name == "replay":
             self.file.write_bytes(body)
+        if self.recording.name == "whatsapp":
+            self._deliver(body)
+
+    def _deliver(self, *bodies: bytes) -> None:
+        """Put what a network pushes into the letterbox, and nothing else."""
+        for old in self.inbox.glob("*.json"):
+            old.unlink()
+        for body in bodies:
+            letterbox.put(self.inbox, body)
 
     def force(self, answer: Answer | None) -> None:
         """Answer so whatever is asked; None: as recorded again."""
@@ -151,7 +164,7 @@ class Case:
         return self.connector.name
 
     def settings(self, stage: Stage) -> ConnectorSettings:
-        filled = {key: value.replace("URL", stage.url).replace("FILE", str(stage.file))
+        filled = {key: value.replace("URL", stage.url).replace("FILE", str(stage.file)).replace("INBOX", str(stage.inbox))
                   if isinstance(value, str) else value for key, value in self.options.items()}
         return self.connector.Settings(**filled)
 
