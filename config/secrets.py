@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
@@ -21,6 +22,8 @@ class Secrets:
         self._environment = environment
         self.missing: dict[Where, str] = {}
         """Places whose secret is not there, with what is missing."""
+        self.files: list[Path] = []
+        """Files that hold secrets: a new secret in one is taken over like a change of the config."""
 
     def resolved(self, value: Any, where: Where = ()) -> Any:
         """`value` with every `{env: NAME}` and `{file: PATH}` in it replaced by its text."""
@@ -44,6 +47,7 @@ class Secrets:
                 self.missing[where] = f"the environment variable {name} is not set; set it, or use {{file: PATH}}"
             return found
         path = self._document.path.parent / name
+        self.files.append(path)
         try:
             found = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as e:

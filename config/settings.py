@@ -37,6 +37,7 @@ from config.document import (
     read,
     spelled,
 )
+from config.hearing import Hearing
 from config.hours import DEFAULT, parse_week
 from config.languages import N_
 from config.reminders import Email, Quiet, Reminders, Webhook
@@ -381,12 +382,19 @@ class Settings(BaseModel):
     retention: Retention = Field(default_factory=Retention, description="How long what is nobody's matter stays.")
     proof: Register = Field(default_factory=Register, alias="register", description="How the register is published.")
     alerts: Alerts = Field(default_factory=Alerts, description="Who is told of surges, and when.")
+    hearing: Hearing = Field(default_factory=Hearing, description="When operators are told that a source is not heard.")
     offices: tuple[Office, ...] = Field(
         default=(), description="Akimats that register here; none: every addressee for itself.")
     routing: tuple[Routing, ...] = Field(default=(), description="Topic and akimat to department and person.")
     sources: tuple[Source, ...] = Field(default=(), description="Where posts come from.")
     _path: Path | None = PrivateAttr(None)
     _unset: tuple[Problem, ...] = PrivateAttr(())
+    _secret_files: tuple[Path, ...] = PrivateAttr(())
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files its secrets lie in."""
+        return self._secret_files
 
     @property
     def path(self) -> Path | None:
@@ -533,6 +541,7 @@ class _Loading:
             "routing": tuple(routing), "sources": tuple(sources)})
         settings._path = document.path
         settings._unset = tuple(unset)
+        settings._secret_files = tuple(self.secrets.files)
         if settings.knowledge is not None:
             settings = settings.model_copy(update={"knowledge": self._beside(settings.knowledge)})
         if settings.proof.folder is not None:

@@ -31,8 +31,10 @@ from connectors.base import Answers, secrets_of
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
+from monitor.hearing import Listening
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
+from monitor.limits import Account, Limiter, PacedVoice
 from monitor.live import Live
 from monitor.pipeline import Pipeline
 from monitor.publish import Publisher
@@ -101,12 +103,13 @@ class App:
     watcher: Watcher[Setting] | None = None
     notice: str = ""
     ready: Callable[[str], None] = field(default=lambda _address: None)
-    _sources: dict[str, tuple[Source, asyncio.Task[None]]] = field(default_factory=dict)
+    _sources: dict[str, tuple[Source, Collector, asyncio.Task[None]]] = field(default_factory=dict)
     _mail: EmailChannel | None = None
     _told: Outbox | None = None
     _voices: dict[str, tuple[str, Answers]] = field(default_factory=dict)
     _receivers: dict[str, object] = field(default_factory=dict)
     """Connectors that can answer a post, by the name of their source."""
+    _limiter: Limiter | None = None
 
     @property
     def settings(self) -> Settings:
@@ -133,6 +136,8 @@ class App:
                 group.create_task(live.run(), name="live")
                 group.create_task(pipeline.run(self.db, news), name="pipeline")
                 group.create_task(watch.run(self.db), name="surges")
+                listening = Listening(self.db, lambda: self.settings.hearing, now, address, tell=outbox is not None)
+                group.create_task(listening.run(), name="listening")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now)
                 group.create_task(publisher.run(), name="publisher")
                 staff = None
@@ -228,8 +233,8 @@ class App:
     async def _drive(self, group: asyncio.TaskGroup, http: WebHttp) -> None:
         """One collector a source. Those that did not change go on; those gone or refused are made anew."""
         wanted = {source.name: source for source in polled(self.settings) if source.enabled}
-        for name, (source, task) in list(self._sources.items()):
-            if name not in wanted or not _same(wanted[name], source) or task.done():
+        for name, (source, collector, task) in list(self._sources.items()):
+            if name not in wanted or not _same(wanted[name], source) or task.done() or collector.refused:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 del self._sources[name]
@@ -242,9 +247,16 @@ class App:
             connector = connectors.find(source.network)(name, source.settings)
             self._receivers[name] = connector
             if isinstance(connector, Answers):
-                self._voices[name] = source.network, connector
-            collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)))
-            self._sources[name] = source, group.create_task(collector.run(), name=f"source {name}")
+                self._voices[name] = source.network, PacedVoice(connector, self._limits(), Account.of(connector, name))
+            collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)),
+                                  limiter=self._limits(), shortest_hole=self.settings.hearing.shortest_hole)
+            self._sources[name] = source, collector, group.create_task(collector.run(), name=f"source {name}")
+
+    def _limits(self) -> Limiter:
+        """The one counter of what is asked of the networks."""
+        if self._limiter is None:
+            self._limiter = Limiter(self.db, now)
+        return self._limiter
 
     async def _reload(self, group: asyncio.TaskGroup, http: WebHttp, pipeline: Pipeline, service: Service,
                       watch: SurgeWatch, channel: TelegramChannel | None, staff: StaffBot | None) -> None:
@@ -322,7 +334,8 @@ def _paths(setting: Setting) -> Iterable[Path]:
     folder = (settings.knowledge if settings else None) or KNOWLEDGE
     calendars = [o.holidays for o in settings.offices if o.holidays] if settings else []
     models = [settings.models] if settings and settings.models else []
-    return [*([settings.path] if settings and settings.path else []), folder, *calendars, *models]
+    secrets = settings.secret_files if settings else ()
+    return [*([settings.path] if settings and settings.path else []), folder, *calendars, *models, *secrets]
 
 
 def _bot_source(settings: Settings) -> Source:

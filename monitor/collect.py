@@ -6,6 +6,7 @@ Connectors raise the four errors; everything that follows from them is decided h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 import traceback
@@ -23,8 +24,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from connectors.base import Batch, Connector, Damaged, Http
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.core.post import Post
+from monitor.core.rhythm import Rhythm, interval
 from monitor.core.row import UNKNOWN_TIME
 from monitor.http import scrubbed
+from monitor.limits import Account, Limiter, OwnLimit, Paced
 from monitor.store.engine import Database
 from monitor.store.posts import Stored
 from monitor.store.sources import REFUSALS, Outcome, SourceState, load_source, open_hole, record_failure, store_batch
@@ -33,6 +36,15 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
+FIRST_REFUSAL, LONGEST_REFUSAL = 3600.0, 86400.0
+"""Seconds until a source that refuses us is asked again: doubled each time. One passing 403 must not end a source for ever."""
+SLOWEST = 5.0
+"""How many times its network's own interval a source with little news waits at most, where the config sets none."""
+LONGEST_INTERVAL = 900.0
+ADAPTED = 3600.0
+"""Seconds between two looks at how much news a source has."""
+SHORTEST_HOLE = 30.0
+"""Seconds for which a source was not asked that are no hole, whatever its interval."""
 LONGEST_BACKOFF = 900.0
 """Seconds between polls of a source that is down, at most."""
 SHORTEST_WAIT = 0.25
@@ -71,16 +83,21 @@ class Clock:
 
 
 class Collector:
-    """Drives one connector for ever. Ends only where the network refuses us, or when it is cancelled."""
+    """Drives one connector until it is cancelled. With a limiter, under the limits of its account."""
 
     def __init__(self, db: Database, source: Source, connector: Connector, http: Http, *, clock: Clock | None = None,
-                 on_stored: Callable[[Stored], None] | None = None, secrets: Sequence[str] = ()) -> None:
+                 on_stored: Callable[[Stored], None] | None = None, secrets: Sequence[str] = (),
+                 limiter: Limiter | None = None, shortest_hole: float = SHORTEST_HOLE) -> None:
         self.source = source
         self.every = source.every if source.every is not None else connector.poll_every
         self._db = db
         self._connector = connector
-        self._http = http
         self._clock = clock or Clock()
+        self._limiter = limiter
+        self._account = Account.of(connector, source.name)
+        self._http = http if limiter is None else Paced(http, limiter, self._account)
+        self._shortest_hole = shortest_hole
+        self._adapted = float("-inf")
         self._on_stored = on_stored
         self._secrets = tuple(secrets)
         self._known: SourceState | None = None
@@ -91,28 +108,39 @@ class Collector:
         self._aside: tuple[Damaged, ...] = ()
         self._log = log.bind(source=source.name, network=source.network)
 
+    @property
+    def refused(self) -> bool:
+        """Whether the network refuses us: a config taken over anew is a reason to ask at once."""
+        return self._state == "refused"
+
     async def run(self) -> None:
-        """Poll until the network refuses us (AuthError); then end: a new config makes a new collector."""
+        """Poll until cancelled."""
         known = await self._start()
         await self._clock.sleep(self._left(known))
         while True:
-            wait = await self.once()
-            if wait is None:
-                return
-            await self._pause(wait)
+            await self._pause(await self.once())
 
-    async def once(self) -> float | None:
-        """One poll with everything that follows from it. Seconds until the next one; None where there is none."""
+    async def once(self) -> float:
+        """One poll with everything that follows from it. Seconds until the next one."""
         known = self._known or await self._start()
         began = self._clock.monotonic()
         try:
+            if self._limiter is not None:
+                held, why = await self._limiter.wait(self._account, self._connector.max_requests_per_poll)
+                if 0 < held <= self.every:
+                    return held     # its turn comes a little later: no outage
+                if held > 0:
+                    raise OwnLimit(why, held)
             batch = await self._connector.poll(self._http, known.cursor)
             wait: float = await self._succeeded(known, batch, began)
         except AuthError as e:
-            await self._failed("refused", e, None)
-            return None
+            wait = min(LONGEST_REFUSAL, FIRST_REFUSAL * 2.0 ** min(self._failures if self.refused else 0, 10))
+            await self._failed("refused", e, wait)
         except RateLimited as e:
             wait = min(max(SHORTEST_LIMIT, e.retry_after), LONGEST_LIMIT)
+            if self._limiter is not None and not isinstance(e, OwnLimit):
+                with contextlib.suppress(Transient):    # what cannot be written now holds for this source at least
+                    await self._limiter.ordered(self._account, wait, scrubbed(str(e), self._secrets))
             await self._failed("waiting", e, wait)
         except BadPayload as e:
             wait = max(self.every, self._backoff())
@@ -132,7 +160,8 @@ class Collector:
         """The source as the last run left it. Where we were not running for long, that is a hole."""
         known = await self._kept(partial(load_source, name=self.source.name, network=self.source.network))
         now = self._clock.now()
-        silence = timedelta(seconds=max(3 * self.every, 120.0))
+        self._adapt(known)
+        silence = timedelta(seconds=max(2 * self.every, self._shortest_hole))
         if known.state == "up" and known.last_ok_at is not None and now - known.last_ok_at > silence:
             await self._kept(partial(open_hole, name=self.source.name, since=known.last_ok_at,
                                      reason="Qulaq was not running"))
@@ -140,6 +169,13 @@ class Collector:
         if known.state in ("refused", "off"):  # we were started again: the operator changed something
             self._state, self._failures = "new", 0
         return known
+
+    def _adapt(self, known: SourceState) -> None:
+        """Poll as often as the source has news, where the config doesn't say how often."""
+        self._adapted = self._clock.monotonic()
+        rhythm, own = Rhythm.of(known.rhythm), self._connector.poll_every
+        if self.source.every is None and rhythm.known:
+            self.every = interval(rhythm.weekly, own, max(own, min(SLOWEST * own, LONGEST_INTERVAL)))
 
     def _left(self, known: SourceState) -> float:
         """Seconds of an earlier run's wait that are left. A wait longer than any that we set means that the clock was
@@ -161,7 +197,7 @@ class Collector:
         back = self._state != "up"
         if news or back or self._clock.monotonic() - self._written > QUIET_WRITE:
             now = self._clock.now()
-            outcome = Outcome("up", now, now + timedelta(seconds=wait))
+            outcome = Outcome("up", now, now + timedelta(seconds=wait), every=self.every)
             store = partial(
                 store_batch, name=self.source.name, posts=posts, cursor=batch.cursor, outcome=outcome,
                 messages=[(one.key, one.payload) for one in batch.inbound],
@@ -182,23 +218,24 @@ class Collector:
             lasted = self._clock.monotonic() - self._down_since if self._down_since is not None else None
             self._log.info("source is back", after_seconds=None if lasted is None else round(lasted))
         self._state, self._failures, self._down_since = "up", 0, None
+        if self._clock.monotonic() - self._adapted > ADAPTED:
+            self._adapt(await self._kept(partial(load_source, name=self.source.name, network=self.source.network)))
         return wait
 
-    async def _failed(self, state: str, error: SourceError, wait: float | None) -> None:
+    async def _failed(self, state: str, error: SourceError, wait: float) -> None:
         """Write a failure down; say it once per outage, and again only when its kind changes."""
         now = self._clock.now()
         self._failures += 1
         reason = scrubbed(str(error), self._secrets)
         if self._state != state:
-            what = {"refused": "source refuses us; stopped until the config is loaded anew", "waiting": "source limits us",
+            what = {"refused": "source refuses us; asked again later, at once when the config changes", "waiting": "source limits us",
                     "damaged": "source sends what cannot be read", "down": "source is down"}[state]
-            self._log.warning(what, reason=reason, retry_in=None if wait is None else round(wait, 1))
+            self._log.warning(what, reason=reason, retry_in=round(wait, 1))
         if self._down_since is None:
             self._down_since = self._clock.monotonic()
         self._state = state
-        next_poll_at = None if wait is None else now + timedelta(seconds=wait)
         await self._kept(partial(record_failure, name=self.source.name,
-                                 outcome=Outcome(state, now, next_poll_at, self._failures, reason),
+                                 outcome=Outcome(state, now, now + timedelta(seconds=wait), self._failures, reason, self.every),
                                  payload=error.payload if isinstance(error, BadPayload) else b""))
 
     def _stamped(self, batch: Batch) -> list[Post]:

@@ -32,11 +32,30 @@ _BOT_TOKEN = re.compile(r"\b(?:bot)?\d{5,}:[A-Za-z0-9_-]{20,}|/bot[^/\s]+")
 _QUERY = re.compile(r"(?i)([?&;](?:[a-z_]*(?:token|key|secret|password|passwd|auth|sig|signature))=)[^&;\s'\")]+")
 
 
-def scrubbed(text: str, secrets: Sequence[str] = ()) -> str:
-    """`text` without `secrets` and without what looks like one in an address."""
+# A long run of letters and digits as a part of a path: a key that a feed's address carries (https://h/feed/8f3c…/rss.xml).
+_IN_PATH = re.compile(r"(?<=/)(?=[A-Za-z0-9_~-]*\d)(?=[A-Za-z0-9_~-]*[A-Za-z])[A-Za-z0-9_~-]{20,}(?=[/?#\s'\")]|$|\.\w+)")
+_ADDRESS = re.compile(r"https?://[^\s'\"<>]+")
+_WORDS = re.compile(r"[A-Za-zА-я]+(?:[-_][A-Za-z0-9]+){2,}")
+
+
+def _without_keys(found: re.Match[str]) -> str:
+    """An address whose path parts that look like keys are hidden; a slug of words is none."""
+    return _IN_PATH.sub(lambda part: part[0] if _WORDS.fullmatch(part[0]) else "***", found[0])
+
+
+def keys_in(address: str) -> tuple[str, ...]:
+    """Parts of an address' path that look like keys."""
+    return tuple(part for found in _ADDRESS.findall(address) for part in _IN_PATH.findall(found) if not _WORDS.fullmatch(part))
+
+
+def scrubbed(text: str, secrets: Sequence[str] = (), *, paths: bool = True) -> str:
+    """`text` without `secrets` and without what looks like one in an address; with `paths=False` the parts of paths stay, for
+    texts full of addresses whose long parts are the ids of posts."""
     for secret in secrets:
         if len(secret) >= 4:
             text = text.replace(secret, "***").replace(str(yarl.URL.build(path=f"/{secret}"))[1:], "***")
+    if paths:
+        text = _ADDRESS.sub(_without_keys, text)
     return _QUERY.sub(r"\1***", _BOT_TOKEN.sub("/bot***", _USERINFO.sub("***@", text)))
 
 

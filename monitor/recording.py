@@ -14,7 +14,7 @@ from typing import Any
 from connectors.base import Http, Response
 from monitor.core.post import Post
 from monitor.core.privacy import numbers
-from monitor.http import scrubbed
+from monitor.http import keys_in, scrubbed
 
 _KEPT_HEADERS = ("content-type", "etag", "last-modified", "retry-after")
 _PERSON = ("first_name", "last_name", "username", "phone_number", "vcard", "email")
@@ -65,15 +65,16 @@ class Played:
 def answers_of(tape: Tape, posts: Sequence[Post], secrets: Sequence[str]) -> list[dict[str, Any]]:
     """What was answered, scrubbed; `when` has what tells the requests apart, the most particular request first."""
     asked = [sent for sent, _ in tape.exchanges]
+    secrets = [*secrets, *(key for _, answer in tape.exchanges for key in keys_in(answer.url))]
     shared = set.intersection(*(set(sent.items()) for sent in asked)) if asked else set()
     people: dict[str, str] = {}
     found: dict[str, dict[str, Any]] = {}
     for sent, answer in tape.exchanges:
-        when = {k: scrubbed(v, secrets) for k, v in sent.items() if (k, v) not in shared}
-        shown = {k.title(): scrubbed(v, secrets) for k, v in answer.headers.items() if k in _KEPT_HEADERS}
+        when = {k: scrubbed(v, secrets, paths=False) for k, v in sent.items() if (k, v) not in shared}
+        shown = {k.title(): scrubbed(v, secrets, paths=False) for k, v in answer.headers.items() if k in _KEPT_HEADERS}
         try:
             text = answer.body.decode("utf-8")
-            body = {"body": scrubbed(_without_people(text, posts, people), secrets)}
+            body = {"body": scrubbed(_without_people(text, posts, people), secrets, paths=False)}
         except UnicodeDecodeError:
             body = {"base64": base64.b64encode(answer.body).decode()}
         found.setdefault(json.dumps(when, sort_keys=True), {"when": when, "status": answer.status, "headers": shown, **body})

@@ -87,7 +87,13 @@ def options_of(source: Source) -> ConnectorSettings:
 def models() -> dict[str, type[BaseModel]]:
     """The model of each network's options."""
     connectors = import_module("connectors")    # their libraries take half a second that `ingest` alone need not wait
-    return {network: connectors.find(network).Settings for network in connectors.networks()}
+    found: dict[str, type[BaseModel]] = {}
+    for network in connectors.networks():
+        try:
+            found[network] = connectors.find(network).Settings
+        except connectors.UnknownNetwork as e:      # a package of others' must not stop what is ours
+            log.error("a connector of an installed package is left out", reason=str(e))
+    return found
 
 
 def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Setting:

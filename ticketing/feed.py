@@ -27,6 +27,7 @@ from sqlalchemy import (
     true,
 )
 
+from monitor.core.rhythm import Rhythm
 from monitor.store.tables import correction, hole, post, source, unjudged, verdict
 from ticketing.tables import account, delivery, office, ticket, ticket_post
 from ticketing.ticket import OPEN
@@ -180,6 +181,11 @@ class SourceState:
     failures: int
     posts: int
     since: datetime | None
+    every: float | None = None
+    lag: float | None = None
+    quiet_since: datetime | None = None
+    expected_by: datetime | None = None
+    """If nothing comes until then, its silence is unusual by its own rhythm; None where no rhythm is known yet."""
 
     @property
     def silent(self) -> bool:
@@ -195,6 +201,8 @@ class Hole:
     since: datetime
     until: datetime | None
     reason: str
+    filled_at: datetime | None = None
+    """When a backfill had read all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,14 +318,24 @@ def sources(c: Connection) -> list[SourceState]:
     found = c.execute(select(source, running.c.since).outerjoin(
         running, running.c.source == source.c.name).order_by(source.c.name))
     return [SourceState(r.name, r.network, r.state, r.reason, r.last_ok_at, r.last_try_at, r.last_post_at,
-                        r.next_poll_at, r.failures, r.posts, r.since) for r in found]
+                        r.next_poll_at, r.failures, r.posts, r.since, r.every, r.lag, r.quiet_since) for r in found]
+
+
+def with_rhythm(c: Connection, states: Sequence[SourceState]) -> list[SourceState]:
+    """The same, with the moment from which each one's silence would be unusual: for the page that shows it."""
+    rhythms = {r.name: Rhythm.of(r.rhythm) for r in c.execute(select(source.c.name, source.c.rhythm))}
+    expected = {}
+    for s in states:
+        if s.last_post_at is not None and s.state != "off" and rhythms[s.name].known:
+            expected[s.name] = rhythms[s.name].silent_from(s.last_post_at)
+    return [replace(s, expected_by=expected.get(s.name)) for s in states]
 
 
 def holes(c: Connection, since: datetime, until: datetime, limit: int = 50) -> list[Hole]:
     """Holes that touch the time from `since` to `until`, newest first."""
     found = c.execute(select(hole).where(hole.c.since <= until, or_(hole.c.until.is_(None), hole.c.until >= since))
                       .order_by(hole.c.since.desc(), hole.c.id.desc()).limit(limit))
-    return [Hole(r.source, r.since, r.until, r.reason) for r in found]
+    return [Hole(r.source, r.since, r.until, r.reason, r.filled_at) for r in found]
 
 
 def last_correction(c: Connection, post_id: int) -> Row[Any] | None:

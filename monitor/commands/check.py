@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import connectors
 from config.document import ConfigErrors, Unreadable, read
 from config.knowledge import DEFAULT as KNOWLEDGE
 from config.knowledge import KnowledgeError, load_knowledge
@@ -18,12 +19,13 @@ from config.settings import Settings, Source
 from config.surges import load_rules
 from config.timezone import ALMATY
 from config.workdays import load_workdays
-from connectors.base import secrets_of
+from connectors.base import Probes, secrets_of
 from connectors.errors import SourceError
+from connectors.markup import one_line
 from monitor.app import polled
 from monitor.commands import Unusable, warn
 from monitor.commands.source import LONGEST, poll_once
-from monitor.http import WebHttp
+from monitor.http import WebHttp, scrubbed
 from monitor.setting import checked, knowledge_folder, learned, options_of
 
 
@@ -113,11 +115,21 @@ async def _ask(settings: Settings) -> int:
 
 
 async def _ask_one(source: Source) -> tuple[bool, str]:
+    secrets = secrets_of(options_of(source))
     try:
-        async with WebHttp(secrets=secrets_of(options_of(source))) as http:
+        async with WebHttp(secrets=secrets) as http:
+            opens = await probed(source, http)
             batch = await poll_once(source, http)
     except SourceError as e:
-        return False, f"{type(e).__name__}: {e}"
+        return False, f"{type(e).__name__}: {scrubbed(str(e), secrets)}"
     except TimeoutError:
         return False, f"no answer within {LONGEST:.0f} s"
-    return True, f"answers ({len(batch.posts)} posts)"
+    said = "".join(f"\n  {scrubbed(one_line(line), secrets)}" for line in opens)
+    return not any(line.startswith("may not") for line in opens), f"answers ({len(batch.posts)} posts){said}"
+
+
+async def probed(source: Source, http: WebHttp) -> list[str]:
+    """What a source's credential opens, where its connector can say so."""
+    connector = connectors.find(source.network)(source.name, options_of(source))
+    async with asyncio.timeout(LONGEST):
+        return await connector.probe(http) if isinstance(connector, Probes) else []

@@ -1,11 +1,12 @@
 """Sources of a config: `list` shows their state, `test NAME` asks one once and prints what it would take (nothing is
-stored), `record NAME --out FILE` keeps the answers for a test, without secrets."""
+stored), `record NAME --out FILE` keeps the answers for a test, without secrets, `backfill NAME` reads its past."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from config.settings import Source
 from config.timezone import ALMATY
 from connectors.base import Batch, ConnectorSettings, Http, secrets_of
 from connectors.errors import SourceError
+from monitor.backfill import DEFAULT, backfill, first_hole, under_way
 from monitor.commands import Unusable, first_problem, print_json
+from monitor.core.post import as_utc
 from monitor.http import WebHttp, scrubbed
 from monitor.recording import Played, Tape, answers_of, facts
-from monitor.setting import WRONG, options_of, read
+from monitor.setting import WRONG, now, options_of, read
 from monitor.store.engine import Database, UnusableDatabase
 from monitor.store.schema import upgrade
 from monitor.store.tables import hole
 from monitor.store.tables import source as source_table
+from ticketing.feed import sources as sources_of
+from ticketing.feed import with_rhythm
 
 SHOWN = 10
 LONGEST = 60.0
@@ -31,15 +36,18 @@ LONGEST = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`source list|test|record -c FILE`."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|test|record")
+    """`source list|test|record|backfill -c FILE`."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|test|record|backfill")
     for verb, text in (("list", "state, last fetch and holes of every source"),
                        ("test", "ask once and print what it would take; nothing is stored"),
-                       ("record", "keep one poll's answers for a test, without secrets")):
+                       ("record", "keep one poll's answers for a test, without secrets"),
+                       ("backfill", "read its past into the database, with a budget of its own")):
         one = verbs.add_parser(verb, help=text)
         if verb != "list":
             one.add_argument("name", metavar="NAME")
         one.add_argument("-c", "--config", required=True, metavar="FILE")
+        if verb == "backfill":
+            one.add_argument("--since", metavar="ISO", help="how far back; default: its oldest hole, else 7 days")
         if verb == "record":
             one.add_argument("--out", required=True, metavar="FILE")
         else:
@@ -59,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     if found is None:
         known = ", ".join(s.name for s in setting.settings.sources) or "none"
         raise Unusable(f"{args.config}: no source is called {args.name!r}; there are: {known}")
+    if args.verb == "backfill":
+        return _backfill(setting.settings.database, found, args)
     if args.verb == "test":
         return asyncio.run(_test(found, args.json))
     recording = asyncio.run(_record(found))
@@ -73,12 +83,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(url: str, sources: tuple[Source, ...], as_json: bool) -> int:
-    try:
-        db = Database(url)
-        upgrade(db)
-    except UnusableDatabase as e:
-        raise Unusable(str(e)) from e
+    db = _database(url)
     with db.reading() as c:
+        expected = {s.name: s.expected_by for s in with_rhythm(c, sources_of(c))}
         rows = {r.name: r for r in c.execute(select(source_table))}
         holes = {r.source: r for r in c.execute(select(hole).where(hole.c.until.is_(None)))}
     db.close()
@@ -89,15 +96,55 @@ def _list(url: str, sources: tuple[Source, ...], as_json: bool) -> int:
         bad += state not in ("up", "new", "off")
         said = {"name": source.name, "network": source.network, "state": state, "posts": row.posts if row else 0,
                 "last_ok_at": _when(row.last_ok_at) if row else None, "reason": row.reason if row else None,
-                "silent_since": _when(holes[source.name].since) if source.name in holes else None}
+                "silent_since": _when(holes[source.name].since) if source.name in holes else None,
+                "every": row.every if row else None, "lag": row.lag if row else None,
+                "quiet_since": _when(row.quiet_since) if row else None, "expected_by": _when(expected.get(source.name))}
         if as_json:
             print_json(said)
         else:
             print(f"{said['name']:<24} {said['network']:<14} {state:<8} {said['posts']:>8} posts  "  # noqa: T201
                   f"last {said['last_ok_at'] or 'never'}"
                   + (f"  silent since {said['silent_since']}" if said["silent_since"] else "")
+                  + (f"  unusually quiet since {said['quiet_since']}" if said["quiet_since"] else "")
                   + (f"  {said['reason']}" if said["reason"] else ""))
     return 1 if bad else 0
+
+
+def _backfill(url: str, source: Source, args: argparse.Namespace) -> int:
+    try:
+        since = as_utc(datetime.fromisoformat(args.since), ALMATY) if args.since else None
+    except ValueError as e:
+        raise Unusable(f'--since: "{args.since}" is no time; write it like 2026-11-20 or 2026-11-20T09:00:00+05:00') from e
+    db = _database(url)
+
+    def say(line: str) -> None:
+        if not args.json:
+            print(f"{source.name}: {line}", file=sys.stderr)  # noqa: T201
+
+    try:
+        wanted = since or under_way(db, source.name) or first_hole(db, source.name) or now().replace(minute=0, second=0, microsecond=0) - DEFAULT
+        read, new = asyncio.run(backfill(db, source, wanted, say))
+    except LookupError as e:
+        raise Unusable(f"{args.config}: source {source.name}: {e}") from e
+    except SourceError as e:
+        print(_refusal(source, options_of(source), e))  # noqa: T201
+        return 1
+    finally:
+        db.close()
+    if args.json:
+        print_json({"name": source.name, "since": _when(wanted), "posts": read, "new": new})
+    else:
+        print(f"{source.name}: {read} posts since {_when(wanted)}, {new} of them new")  # noqa: T201
+    return 0
+
+
+def _database(url: str) -> Database:
+    try:
+        db = Database(url)
+        upgrade(db)
+    except UnusableDatabase as e:
+        raise Unusable(str(e)) from e
+    return db
 
 
 async def _test(source: Source, as_json: bool) -> int:

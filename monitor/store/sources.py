@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 
 from monitor.core.post import Post, clean_text
+from monitor.core.rhythm import Rhythm
 from monitor.store.posts import Stored, encodable, store_posts
 from monitor.store.tables import damaged, event, hole, inbound, source
 
 REFUSALS = (DataError, IntegrityError, ValueError, OverflowError, RecursionError)
 """What storing raises for a post that no later try will store either."""
+_LATE = timedelta(hours=1)
 KEPT_OF_DAMAGED = 1024 * 1024
 """Bytes of an unreadable payload that are kept."""
 
@@ -41,6 +43,11 @@ class SourceState:
     next_poll_at: datetime | None
     failures: int
     posts: int
+    every: float | None = None
+    lag: float | None = None
+    rhythm: Mapping[str, Any] | None = None
+    quiet_since: datetime | None = None
+    backfill: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Outcome:
     next_poll_at: datetime | None
     failures: int = 0
     reason: str | None = None
+    every: float | None = None       # seconds between polls as they are now
 
 
 def load_source(c: Connection, name: str, network: str) -> SourceState:
@@ -60,7 +68,8 @@ def load_source(c: Connection, name: str, network: str) -> SourceState:
     row = c.execute(select(source).where(source.c.name == name)).one()
     if row.network != network:
         c.execute(update(source).where(source.c.name == name).values(
-            network=network, cursor={}, state="new", reason=None, failures=0, next_poll_at=None))
+            network=network, cursor={}, state="new", reason=None, failures=0, next_poll_at=None, rhythm=None, lag=None,
+            quiet_since=None, backfill=None))
         row = c.execute(select(source).where(source.c.name == name)).one()
     return SourceState(**row._mapping)
 
@@ -77,10 +86,40 @@ def store_batch(c: Connection, name: str, posts: Sequence[Post], cursor: Mapping
     if messages:
         c.execute(_insert(c, inbound).on_conflict_do_nothing(), [
             {"source": name, "key": key, "payload": encodable(payload), "at": outcome.at} for key, payload in messages])
-    newest = {"last_post_at": outcome.at, "posts": source.c.posts + len(stored.ids)} if stored.ids else {}
+    newest = _news(c, name, [posts[i] for i, n in zip(stored.indexes, stored.revisions, strict=True) if n == 0], outcome.at)
+    if stored.ids:
+        newest |= {"last_post_at": outcome.at, "posts": source.c.posts + len(stored.ids)}
     _write(c, name, outcome, cursor=encodable(cursor), last_ok_at=outcome.at, **newest)
     c.execute(update(hole).where(hole.c.source == name, hole.c.until.is_(None)).values(until=outcome.at))
     return stored
+
+
+def _news(c: Connection, name: str, posts: Sequence[Post], at: datetime) -> dict[str, Any]:
+    """What new posts say of a source: its rhythm, its lag, and that it is not silent."""
+    if not posts:
+        return {}
+    row = c.execute(select(source.c.rhythm, source.c.lag, source.c.last_ok_at, source.c.quiet_since)
+                    .where(source.c.name == name)).one()
+    known = Rhythm.of(row.rhythm)
+    fresh = known.heard(at, [] if known.last is None else deaf(c, name, known.last, at))
+    found: dict[str, Any] = {} if fresh is known else {"rhythm": fresh.kept()}
+    # Older than the last good poll by much: history, or what came while nobody listened.
+    late = sorted((at - post.published_at).total_seconds() for post in posts
+                  if row.last_ok_at is not None and post.published_at > row.last_ok_at - _LATE)
+    if late:
+        median = max(0.0, late[len(late) // 2])
+        found["lag"] = median if row.lag is None else 0.8 * row.lag + 0.2 * median
+    if row.quiet_since is not None:
+        found["quiet_since"] = None
+        c.execute(insert(event).values(at=at, kind="source", ref=name))
+    return found
+
+
+def deaf(c: Connection, name: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """The holes of a source that touch a stretch of time."""
+    found = c.execute(select(hole.c.since, hole.c.until).where(
+        hole.c.source == name, hole.c.since < until, or_(hole.c.until.is_(None), hole.c.until > since)))
+    return [(r.since, r.until or until) for r in found]
 
 
 def record_failure(c: Connection, name: str, outcome: Outcome, payload: bytes = b"") -> None:
@@ -108,7 +147,9 @@ def switch_off(c: Connection, names: Sequence[str], at: datetime) -> None:
 
 def _write(c: Connection, name: str, outcome: Outcome, **more: Any) -> None:
     before = c.execute(select(source.c.state, source.c.reason).where(source.c.name == name)).one()
-    tried = {} if outcome.state == "off" else {"last_try_at": outcome.at}
+    tried: dict[str, Any] = {} if outcome.state == "off" else {"last_try_at": outcome.at}
+    if outcome.every is not None:
+        tried["every"] = outcome.every
     c.execute(update(source).where(source.c.name == name).values(
         state=outcome.state, reason=outcome.reason, failures=outcome.failures, next_poll_at=outcome.next_poll_at,
         **tried, **more))

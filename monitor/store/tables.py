@@ -115,6 +115,11 @@ source = Table(
     Column("next_poll_at", Utc),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("posts", Integer, nullable=False, server_default="0"),
+    Column("every", Float),                                  # seconds between polls as they are now
+    Column("lag", Float),                                    # seconds from published to stored, smoothed
+    Column("rhythm", Json),                                  # monitor.core.rhythm: when it usually has news
+    Column("quiet_since", Utc),                              # it answers, but is silent beyond its rhythm since then
+    Column("backfill", Json),                                # cursor of `source backfill`; null: none under way
 )
 
 # Times in which a source was not heard: shown where its posts would be.
@@ -125,6 +130,19 @@ hole = Table(
     Column("since", Utc, nullable=False),
     Column("until", Utc),                                    # null while it lasts
     Column("reason", Text, nullable=False),
+    Column("alarmed_at", Utc),                               # when the operators were alarmed
+    Column("filled_at", Utc),                                # when a backfill had read all of it
+)
+
+# What was asked of each account of a network, so that no restart forgets it (monitor.limits). "" as name: a flood wait.
+allowance = Table(
+    "allowance", metadata,
+    Column("network", Text, primary_key=True),
+    Column("account", Text, primary_key=True),               # "" where all accounts of the network share the limit
+    Column("name", Text, primary_key=True),                  # of the limit
+    Column("spent", Json),                                   # {slot: amount}
+    Column("until", Utc),                                    # of a flood wait
+    Column("reason", Text),
 )
 
 # A payload that a connector could not read, kept aside for the operator (BadPayload). One per source and digest.

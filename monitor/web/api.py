@@ -102,7 +102,7 @@ def _ticket(c: Connection, service: Service, number: str, scope: frozenset[str] 
 
 async def get_sources(request: web.Request) -> web.Response:
     """Every source."""
-    states = await request.app[SITE].db.read(feed.sources)
+    states = await request.app[SITE].db.read(lambda c: feed.with_rhythm(c, feed.sources(c)))
     return web.json_response({"items": [plain.source(s) for s in states]})
 
 

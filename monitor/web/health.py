@@ -40,6 +40,15 @@ async def metrics(request: web.Request) -> web.Response:
          ((f'source="{_label(s.name)}",network="{_label(s.network)}"', 0 if s.silent else 1) for s in seen.sources))
     _add(lines, "qulaq_source_last_ok_timestamp_seconds", "gauge", "When a source last answered.",
          ((f'source="{_label(s.name)}"', s.last_ok_at.timestamp()) for s in seen.sources if s.last_ok_at))
+    now = site.clock()
+    _add(lines, "qulaq_source_unheard_seconds", "gauge", "How long a source has not been heard; 0 while it is.",
+         ((f'source="{_label(s.name)}"', max(0.0, (now - s.since).total_seconds()) if s.since else 0.0) for s in seen.sources))
+    _add(lines, "qulaq_source_quiet", "gauge", "1 where a source answers but is silent beyond its own rhythm.",
+         ((f'source="{_label(s.name)}"', int(s.quiet_since is not None)) for s in seen.sources))
+    _add(lines, "qulaq_source_lag_seconds", "gauge", "From published to stored, smoothed.",
+         ((f'source="{_label(s.name)}"', s.lag) for s in seen.sources if s.lag is not None))
+    _add(lines, "qulaq_source_interval_seconds", "gauge", "Time between polls as it is now.",
+         ((f'source="{_label(s.name)}"', s.every) for s in seen.sources if s.every is not None))
     _add(lines, "qulaq_source_failures", "gauge", "Failures in a row.",
          ((f'source="{_label(s.name)}"', s.failures) for s in seen.sources))
     _add(lines, "qulaq_source_posts_total", "counter", "Posts of a source.",

@@ -85,7 +85,11 @@ SCHEMAS: dict[str, Any] = {
                            "broken_at": _TN}),
     "Source": _object({
         "name": _S, "network": _S, "state": _S, "reason": _N, "silent": {"type": "boolean"}, "silent_since": _TN,
-        "last_ok_at": _TN, "last_try_at": _TN, "last_post_at": _TN, "next_poll_at": _TN, "failures": _I, "posts": _I}),
+        "last_ok_at": _TN, "last_try_at": _TN, "last_post_at": _TN, "next_poll_at": _TN, "failures": _I, "posts": _I,
+        "every": {"type": ["number", "null"], "description": "seconds between polls as they are now"},
+        "lag": {"type": ["number", "null"], "description": "seconds from published to stored, smoothed"},
+        "quiet_since": {**_TN, "description": "it answers, but is silent beyond its rhythm since then"},
+        "expected_by": {**_TN, "description": "if nothing comes until then, its silence is unusual"}}),
     "Akimat": _object({"code": _S, "name": _S, "path": _S}),
     "Session": _object({"login": _S, "name": _S, "role": _S, "office": _N, "language": _S, "csrf": _S}),
     "Order": {"type": "object", "properties": {

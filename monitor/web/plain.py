@@ -57,6 +57,7 @@ def source(state: SourceState) -> dict[str, Any]:
         "silent": state.silent, "silent_since": moment(state.since), "last_ok_at": moment(state.last_ok_at),
         "last_try_at": moment(state.last_try_at), "last_post_at": moment(state.last_post_at),
         "next_poll_at": moment(state.next_poll_at), "failures": state.failures, "posts": state.posts,
+        "every": state.every, "lag": state.lag, "quiet_since": moment(state.quiet_since), "expected_by": moment(state.expected_by),
     }
 
 

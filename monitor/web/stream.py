@@ -211,6 +211,8 @@ class _Encoder:
 
     async def _sources(self, now: datetime) -> bytes:
         states = await self.site.db.read(feed.sources)
+        if self.kind == "sources":
+            states = await self.site.db.read(feed.with_rhythm, states)
         view = view_for(self.site, self.language, self.role, now)
         parts = {"strip": render(self.language, "live_strip.html", w=view, sources=states)}
         name = "table" if self.kind == "sources" else "side"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from acceptance import CHECKS, Check
 from cases import CASES
-from stage import RECORDINGS, Recording, Stage
+from stage import RECORDINGS, Stage, recording
 
 import connectors
 from monitor.http import WebHttp
+from qulaq_kit.acceptance import CHECKS, Check
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", sorted(CASES))
 async def test_connector(name: str, check: Check, tmp_path: Path) -> None:
-    async with Stage(Recording.load(name), tmp_path) as stage, WebHttp(timeout=5) as http:
+    async with Stage(recording(name), tmp_path) as stage, WebHttp(timeout=5) as http:
         await check(CASES[name], stage, http)
 
 

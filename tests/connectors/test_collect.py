@@ -19,7 +19,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
-from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound
+from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound, Limit
 from connectors.errors import RateLimited
 from connectors.rss import Rss
 from connectors.telegram import Telegram
@@ -27,6 +27,7 @@ from monitor import collect
 from monitor.collect import Clock, Collector
 from monitor.core.post import Post
 from monitor.http import WebHttp
+from monitor.limits import Limiter
 from monitor.store.engine import Database
 from monitor.store.posts import Stored
 from monitor.store.sources import switch_off
@@ -230,19 +231,40 @@ async def test_retry_after_is_obeyed_to_the_second(db: Database, site: Site, htt
     assert later.waits[0] == 1034.0                         # also after a restart
 
 
-async def test_a_refusal_stops_the_source_says_so_once_and_a_new_config_starts_it(
+async def test_a_refusal_is_said_once_and_asked_again_ever_more_slowly(db: Database, site: Site, http: WebHttp) -> None:
+    """One passing 403 must not end a source for ever, and a revoked token must not be tried every minute."""
+    hands = Hands()
+    one = collector(db, site, http, hands)
+    site.status = 403
+    with capture_logs() as lines:
+        assert [await one.once() for _ in range(6)] == [3600.0 * n for n in (1, 2, 4, 8, 16, 24)]
+    assert len(lines) == 1
+    assert "refuses us" in lines[0]["event"]
+    assert one.refused
+    assert (row(db).state, row(db).next_poll_at) == ("refused", hands.at + timedelta(hours=24))
+    site.status = 200
+    await one.once()
+    assert row(db).state == "up"
+    assert not one.refused
+    site.status = 401
+    assert await one.once() == 3600.0
+
+
+async def test_a_source_with_little_news_is_asked_less_often_unless_the_config_says_how_often(
         db: Database, site: Site, http: WebHttp) -> None:
     hands = Hands()
-    site.status = 401
-    with capture_logs() as lines:
-        await asyncio.wait_for(collector(db, site, http, hands).run(), 5)
-    assert len(site.asked) == 1
-    assert len(lines) == 1
-    assert "stopped until" in lines[0]["event"]
-    assert (row(db).state, row(db).next_poll_at) == ("refused", None)
-    site.status = 200
-    await collector(db, site, http, hands).once()
-    assert row(db).state == "up"
+    free = collector(db, site, http, hands, Config(every=None))
+    assert free.every == 300.0
+    for hour in range(24 * 8):
+        site.say(str(hour), f"жазба {hour}") if hour % 4 == 0 else None
+        await free.once()
+        hands.at += timedelta(hours=1)
+        hands.passed += 3600
+    again = collector(db, site, http, hands, Config(every=None))
+    await again.once()
+    assert again.every == 900.0                               # 42 arrivals a week: hours apart, but never slower than this
+    assert row(db).every == 900.0
+    assert collector(db, site, http, hands).every == 60.0
 
 
 async def test_what_cannot_be_read_is_kept_aside_and_the_cursor_stays(db: Database, site: Site, http: WebHttp) -> None:
@@ -540,3 +562,60 @@ async def test_a_doorbell_ends_the_wait_and_rings_are_coalesced(
     await asyncio.gather(task, return_exceptions=True)
     assert 3 <= len(polls) <= 6
     assert min(b - a for a, b in itertools.pairwise(polls)) >= 0.2
+
+
+async def test_an_order_to_wait_holds_for_every_source_of_the_account_and_is_shown(
+        db: Database, site: Site, http: WebHttp) -> None:
+    class Shared(Rss):
+        account = "one"
+        limits = (Limit("app", 100, 3600, ""),)
+
+    hands = Hands()
+    limiter = Limiter(db, lambda: hands.at)
+    both = [Collector(db, Config(name=name), Shared(name, Rss.Settings(url=HttpUrl(site.url))), http, clock=hands.clock(),
+                      limiter=limiter) for name in ("kala", "audan")]
+    site.status, site.headers = 429, {"Retry-After": "500"}
+    assert await both[0].once() == 500.0
+    hands.at += timedelta(seconds=100)
+    site.status = 200
+    assert await both[1].once() == 400.0                     # not asked
+    assert len(site.asked) == 1
+    assert row(db, "audan").state == "waiting"
+    assert "HTTP 429" in row(db, "audan").reason
+    hands.at += timedelta(seconds=400)
+    assert await both[1].once() == 60.0
+    assert row(db, "audan").state == "up"
+
+
+async def test_a_used_up_limit_delays_a_poll_and_only_a_long_wait_is_an_outage(db: Database, site: Site, http: WebHttp) -> None:
+    class Scarce(Rss):
+        account = "one"
+        limits = (Limit("app", 3, 600, ""),)
+
+    hands = Hands()
+    one = Collector(db, Config(), Scarce("kala", Rss.Settings(url=HttpUrl(site.url))), http, clock=hands.clock(),
+                    limiter=Limiter(db, lambda: hands.at))
+    for _ in range(3):
+        assert await one.once() == 60.0
+        hands.at += timedelta(seconds=60)
+    wait = await one.once()
+    assert 400 < wait < 480
+    assert (row(db).state, len(site.asked)) == ("waiting", 3)
+    assert "'app' (3 in 600 s) is used up" in row(db).reason
+    hands.at += timedelta(seconds=wait - 5)
+    assert 5 <= await one.once() < 6                          # a little later, and no news of it
+    hands.at += timedelta(seconds=6)
+    await one.once()
+    assert row(db).state == "up"
+
+
+async def test_rhythm_lag_and_silence_are_learnt_from_what_arrives(db: Database, site: Site, http: WebHttp) -> None:
+    hands = Hands()
+    one = collector(db, site, http, hands)
+    for minute in range(4):
+        await one.once()
+        hands.at += timedelta(minutes=5)
+        site.say(str(minute), "су жоқ", (hands.at - timedelta(seconds=30)).strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    await one.once()
+    assert row(db).lag == 30.0
+    assert sum(row(db).rhythm["hours"]) == pytest.approx(4, abs=0.01)

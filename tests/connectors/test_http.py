@@ -16,7 +16,7 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from connectors.base import Response
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
-from monitor.http import WebHttp, retry_after, scrubbed
+from monitor.http import WebHttp, keys_in, retry_after, scrubbed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -214,3 +214,10 @@ def test_secrets_are_scrubbed(text: str) -> None:
 def test_a_known_secret_is_scrubbed_anywhere() -> None:
     assert scrubbed("a пароль b п%D0 c", ["пароль"]) == "a *** b п%D0 c"
     assert "p%20w0rd!" not in scrubbed("http://h/p%20w0rd!", ["p w0rd!"])
+
+
+def test_a_key_in_the_path_of_a_feed_is_scrubbed_and_a_headline_is_not() -> None:
+    assert scrubbed("https://h.kz/feed/8f3c91ab22dd45ff8f3c91ab/rss.xml: HTTP 403") == "https://h.kz/feed/***/rss.xml: HTTP 403"
+    assert keys_in("https://h.kz/private/AbC123dEf456GhI789jK") == ("AbC123dEf456GhI789jK",)
+    for plain in ("https://h.kz/news/v-pavlodare-otklyuchat-vodu-24-noyabrya", "https://t.me/s/akimat_pavlodar_city"):
+        assert scrubbed(plain) == plain

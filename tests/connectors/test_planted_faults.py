@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import acceptance
 import pytest
 from cases import CASES
-from stage import Case, Recording, Stage
+from stage import Case, Stage, recording
 
 from connectors import telegram
-from connectors.base import Batch, Cursor, Http
+from connectors.base import Batch, Cursor, Http, Limit
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from connectors.replay import Replay
 from connectors.rss import Rss
@@ -27,6 +26,7 @@ from connectors.rss import parse as parse_feed
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
 from monitor.http import WebHttp
+from qulaq_kit import acceptance
 
 FAULTS: dict[str, tuple[type, list[str]]] = {}
 
@@ -227,6 +227,102 @@ class SilentOnOtherPages(TelegramWeb):
             return Batch((), cursor)
 
 
+@fault("limits_name_their_page")
+class LimitFromHearsay(Rss):
+    limits = (Limit("app", 200, 3600, "somebody said so"),)
+
+
+@fault("limits_name_their_page")
+class DearerThanThereIs(Rss):
+    limits = (Limit("units", 10, 86_400, "https://ekran.example/limits", costs={"/search": 100}),)
+
+
+@fault("secrets_appear_nowhere")
+class TokenAsAccount(Telegram):
+    @property
+    def account(self) -> str:
+        return self._token.get_secret_value()
+
+
+@fault("every_status_raises_its_error")
+class RefusalIsPassing(Rss):
+    """A revoked key asked again every minute."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except AuthError as e:
+            raise Transient(str(e)) from None
+
+
+@fault("every_status_raises_its_error")
+class BlipIsRefusal(Rss):
+    """One 500 stops the source."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except Transient as e:
+            raise AuthError(str(e)) from None
+
+
+@fault("broken_connections_are_passing")
+class HalfIsEnough(Rss):
+    """What arrived before the cut is taken for the whole."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except Transient:
+            return Batch((), cursor)
+
+
+@fault("posts_are_well_formed")
+class NotComposed(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(replace(p, text=f"и\u0306 {p.text}") for p in batch.posts))
+
+
+@fault("posts_are_well_formed")
+class AnotherNetwork(TelegramWeb):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(replace(p, network="telegram") for p in batch.posts))
+
+
+@fault("an_edit_is_seen")
+class FirstTextForEver(Rss):
+    """Keeps what it read first under an id."""
+
+    def __init__(self, source: str, settings: Any) -> None:
+        super().__init__(source, settings)
+        self.first: dict[str, Any] = {}
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        return replace(batch, posts=tuple(self.first.setdefault(p.native_id, p) for p in batch.posts))
+
+
+@fault("the_cursor_survives_json_and_is_not_written_to")
+class CursorWrittenInPlace(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        if isinstance(cursor, dict):
+            cursor["seen"] = True
+        return batch
+
+
+@fault("it_says_nothing_by_itself")
+class PrintsItsOutage(Rss):
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        try:
+            return await super().poll(http, cursor)
+        except SourceError:
+            print("feed is down")
+            raise
+
+
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_the_fault_is_caught(name: str, tmp_path: Path) -> None:
     made, noticed_by = FAULTS[name]
@@ -236,7 +332,7 @@ async def test_the_fault_is_caught(name: str, tmp_path: Path) -> None:
 
 async def failed_checks(case: Case, folder: Path, names: list[str]) -> list[str]:
     failed = []
-    async with Stage(Recording.load(case.name), folder) as stage, WebHttp(timeout=5) as http:
+    async with Stage(recording(case.name), folder) as stage, WebHttp(timeout=5) as http:
         for name in names:
             stage.show("recorded")
             try:
@@ -244,6 +340,10 @@ async def failed_checks(case: Case, folder: Path, names: list[str]) -> list[str]
             except Exception:
                 failed.append(name)
     return failed
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(FAULTS) >= 30
 
 
 def test_the_parser_takes_bytes_and_needs_no_address() -> None:

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import acceptance
 from aiohttp import web
 from cases import CASES, TOKEN
-from stage import RECORDINGS, Recording, Stage
+from stage import RECORDINGS, Stage, recording
 from test_telegram_web import Channel
 
 from monitor.cli import main
 from monitor.http import WebHttp
+from qulaq_kit import acceptance
 
 CITIZEN = {"id": 777123456, "is_bot": False, "first_name": "Айгүл", "last_name": "Сәрсенова", "username": "aigul_s"}
 UPDATES = [
@@ -73,11 +73,11 @@ def record(folder: Path, source: str) -> Path:
 async def plays(made: Path, name: str, folder: Path) -> None:
     """The recording passes the part of the acceptance suite that needs no `late` and no `edited`."""
     target = RECORDINGS / name
-    recording = replace(Recording.load(target.stem), **{
+    played = replace(recording(target.stem), **{
         key: value for key, value in json.loads(made.read_text(encoding="utf-8")).items() if key in ("answers", "expect")})
     for check in (acceptance.yields_what_was_recorded, acceptance.the_same_answer_leaves_the_cursor_alone,
                   acceptance.posts_are_well_formed):
-        async with Stage(recording, folder) as stage, WebHttp(timeout=5) as http:
+        async with Stage(played, folder) as stage, WebHttp(timeout=5) as http:
             case = CASES[target.stem]
             options = {**case.options, "channel": "qala_kz", "reread": 2} if target.stem == "telegram_web" else case.options
             await check(replace(case, options=options), stage, http)

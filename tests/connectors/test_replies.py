@@ -185,8 +185,8 @@ def test_what_is_known_beforehand(tmp_path: Path) -> None:
 
 async def test_instagram_learns_from_its_poll_which_comments_are_closed(tmp_path: Path) -> None:
     from cases import CASES
-    from stage import Recording, Stage
-    async with Stage(Recording.load("instagram"), tmp_path) as stage, WebHttp() as http:
+    from stage import Stage, recording
+    async with Stage(recording("instagram"), tmp_path) as stage, WebHttp() as http:
         voice: Any = CASES["instagram"].make(stage)
         await voice.poll(http, {})
         assert voice.can_answer(replace(POST, in_reply_to="17850000000000302"), AT) == CLOSED

@@ -13,13 +13,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from cases import META
-from stage import Recording
+from stage import recording
 
 from connectors.whatsapp import WhatsApp, parse
 from monitor.http import WebHttp
 from monitor.web import hooks
 
-BODIES = Recording.load("whatsapp").bodies()
+BODIES = recording("whatsapp").bodies()
 
 
 def number(inbox: Path) -> WhatsApp:

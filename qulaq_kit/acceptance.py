@@ -1,7 +1,7 @@
 """What every connector must do, shown on its recording. A new connector adds a recording and a `Case`; no test.
 
 Each check is a function `(case, stage, http)` that raises AssertionError. The same checks are run against connectors
-with planted faults (test_planted_faults.py), which keeps the checks themselves honest.
+with planted faults (tests/connectors/test_planted_faults.py of Qulaq), which keeps the checks themselves honest.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
-from stage import Answer, Case, Stage
-
 from connectors.base import Batch, Connector, Cursor, Http, Response, account_of, limits_of, secrets_of
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.core.post import Post
 from monitor.recording import facts as recorded_facts
+from qulaq_kit.stage import Answer, Case, Stage
 
 Check = Callable[[Case, Stage, Http], Awaitable[None]]
 CHECKS: list[Check] = []
+START: Cursor = {}
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:amp|lt|gt|quot|nbsp|#\d+);")
 _ENOUGH = 40
 """Polls in which a recording must be read to its end."""
@@ -107,7 +107,7 @@ async def yields_what_was_recorded(case: Case, stage: Stage, http: Http) -> None
 
 @check
 async def stays_within_its_request_budget(case: Case, stage: Stage, http: Http) -> None:
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     for _ in range(5):
         counting = Counting(http)
         cursor = (await connector.poll(counting, cursor)).cursor
@@ -116,7 +116,7 @@ async def stays_within_its_request_budget(case: Case, stage: Stage, http: Http) 
 
 @check
 async def posts_are_well_formed(case: Case, stage: Stage, http: Http) -> None:
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     batches: list[Batch] = []
     for _ in range(5):
         batches.append(await connector.poll(http, cursor))
@@ -173,7 +173,7 @@ async def the_same_answer_leaves_the_cursor_alone(case: Case, stage: Stage, http
 
 @check
 async def the_cursor_survives_json_and_is_not_written_to(case: Case, stage: Stage, http: Http) -> None:
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     for _ in range(4):
         batch = await connector.poll(http, cursor)
         through = json.loads(json.dumps(batch.cursor))
@@ -189,7 +189,7 @@ async def the_cursor_survives_json_and_is_not_written_to(case: Case, stage: Stag
 async def a_poll_whose_commit_was_lost_is_repeated(case: Case, stage: Stage, http: Http) -> None:
     """The program dies before it stores a batch: the stored cursor, asked again, must bring the same posts, from the same
     object and from a new one."""
-    connector, cursor = case.make(stage), {}
+    connector, cursor = case.make(stage), START
     for _ in range(4):
         first = await connector.poll(http, cursor)
         for again in (connector, case.make(stage)):

@@ -1,0 +1,172 @@
+"""No network is asked more often than it publishes, whoever asks, also right after a kill; an order to wait is kept to the second."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors
+from connectors.base import Limit, Response, fingerprint, limits_of
+from connectors.errors import RateLimited
+from monitor.core.allowance import Allowance
+from monitor.limits import Account, Limiter, OwnLimit, Paced, PacedVoice
+from monitor.store.engine import Database
+from monitor.store.tables import metadata
+
+START = datetime(2026, 3, 1, 7, tzinfo=UTC)
+PUBLISHED = {  # forms that networks publish, whatever is in connectors/ now
+    "a few a second": (Limit("second", 3, 1, ""),),
+    "hundreds in five minutes": (Limit("app", 300, 300, ""), Limit("search", 40, 300, "", cost=0, costs={"/search": 1})),
+    "units a day": (Limit("units", 10_000, 86_400, "", costs={"/search": 100}, whole_network=True),),
+    "one a minute": (Limit("one", 1, 60, ""),),
+}
+EVERY = {**PUBLISHED, **{name: limits for name in connectors.networks() if (limits := limits_of(connectors.find(name)))}}
+
+
+@dataclass
+class Network:
+    """Counts as a network does: exactly, over any stretch of time, by account."""
+
+    limits: tuple[Limit, ...]
+    now: float = 0.0
+    asked: dict[tuple[str, str], deque[tuple[float, float]]] = field(default_factory=dict)
+    most: dict[str, float] = field(default_factory=dict)
+    requests: int = 0
+
+    def ask(self, account: str, path: str) -> None:
+        self.requests += 1
+        for limit in self.limits:
+            seen = self.asked.setdefault(("" if limit.whole_network else account, limit.name), deque())
+            while seen and seen[0][0] <= self.now - limit.seconds:
+                seen.popleft()
+            seen.append((self.now, limit.cost_of(path)))
+            self.most[limit.name] = max(self.most.get(limit.name, 0.0), sum(cost for _, cost in seen))
+
+
+@dataclass
+class Doors:
+    network: Network
+    account: str
+
+    async def get(self, url: str, **_: Any) -> Response:
+        self.network.ask(self.account, "/" + url.rpartition("/")[2])
+        return Response(200, {}, b"", url)
+
+    async def post(self, url: str, **_: Any) -> Response:
+        return await self.get(url)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Any:
+    made = Database(f"sqlite:///{tmp_path}/q.db")
+    metadata.create_all(made.engine)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
+async def test_over_simulated_hours_no_published_limit_is_exceeded_also_right_after_a_kill(name: str, database: Database) -> None:
+    """Greedy sources of two accounts ask as fast as they may, through three windows; the program is killed again and again."""
+    limits = EVERY[name]
+    network, chance = Network(limits, now=START.timestamp()), random.Random(7)
+    end = network.now + 3 * max(limit.seconds for limit in limits)
+    rest = max(min(limit.seconds for limit in limits) / 2000, 0.0005)
+    limiter, kills, paths = made(database, network), 0, ["/wall", "/wall", "/search"]
+    while network.now < end and network.requests < 1000:
+        if chance.random() < 0.004:
+            limiter, kills = made(database, network), kills + 1       # what it held in memory is gone
+        account = chance.choice(["a", "b"])
+        http = Paced(Doors(network, account), limiter, Account("n", account, limits))
+        try:
+            await http.get(f"https://api.example/{chance.choice(paths)[1:]}")
+        except OwnLimit as e:
+            others = await limiter.wait(Account("n", "b" if account == "a" else "a", limits), 1)
+            network.now += min(e.retry_after, max(others[0], rest)) + 1e-6
+        else:
+            network.now += rest
+    for limit in limits:
+        assert network.most[limit.name] <= limit.amount
+    assert max(network.most[limit.name] / limit.amount for limit in limits) > 0.8 or network.requests >= 1000, "far too careful"
+
+
+def made(db: Database, network: Network) -> Limiter:
+    return Limiter(db, lambda: datetime.fromtimestamp(network.now, UTC))
+
+
+async def test_an_order_to_wait_holds_for_all_sources_of_the_account_to_the_second_and_over_a_restart(db: Database) -> None:
+    at = [START]
+    one, other = Account("vk", fingerprint("token"), ()), Account("vk", fingerprint("another"), ())
+    await Limiter(db, lambda: at[0]).ordered(one, 1234, "VK: flood control")
+    at[0] += timedelta(seconds=1200)
+    again = Limiter(db, lambda: at[0])
+    assert await again.wait(one, 1) == (34.0, "VK: flood control")
+    assert await again.wait(other, 1) == (0.0, "")
+    at[0] += timedelta(seconds=34)
+    assert await again.wait(one, 1) == (0.0, "")
+
+
+async def test_a_poll_begins_only_when_all_its_requests_are_there_and_backfill_leaves_half(db: Database) -> None:
+    at = [START]
+    account, network = Account("n", "a", (Limit("app", 10, 100, ""),)), Network(())
+    limiter = Limiter(db, lambda: at[0])
+    slow = Paced(Doors(network, "a"), limiter, account, spare=0.5)
+    for _ in range(5):
+        await slow.get("https://api.example/old")
+    with pytest.raises(OwnLimit):
+        await slow.get("https://api.example/old")
+    assert (await limiter.wait(account, 1, 0.5))[0] > 90
+    fresh = Paced(Doors(network, "a"), limiter, account)
+    for _ in range(3):
+        await fresh.get("https://api.example/new")
+    assert (await limiter.wait(account, 2))[0] == 0
+    assert (await limiter.wait(account, 3))[0] > 90
+
+
+async def test_two_programs_share_one_account(db: Database) -> None:
+    """`source backfill` beside the daemon."""
+    network, account = Network((Limit("app", 20, 60, ""),)), Account("n", "a", (Limit("app", 20, 60, ""),))
+    limiters = [Limiter(db, lambda: START) for _ in range(2)]
+
+    async def ask(limiter: Limiter) -> None:
+        for _ in range(30):
+            try:
+                await Paced(Doors(network, "a"), limiter, account).get("https://api.example/x")
+            except OwnLimit:
+                return
+
+    await asyncio.gather(*map(ask, limiters))
+    assert network.most["app"] <= 20
+    assert network.requests >= 18
+
+
+async def test_an_answer_counts_and_its_order_holds_for_the_sources(db: Database) -> None:
+    account = Account("n", "a", (Limit("app", 2, 60, ""),))
+
+    class Voice:
+        async def answer(self, http: Any, post: Any, text: str) -> str:
+            await http.post("https://api.example/reply")
+            raise RateLimited("slow down", 77)
+
+    limiter = Limiter(db, lambda: START)
+    with pytest.raises(RateLimited, match="slow down"):
+        await PacedVoice(Voice(), limiter, account).answer(Doors(Network(()), "a"), None, "")  # type: ignore[arg-type]
+    assert await limiter.wait(account, 1) == (77.0, "slow down")
+
+
+def test_a_clock_that_ran_ahead_does_not_stop_a_source_for_ever() -> None:
+    ahead = Allowance(5, 60, {}).plus(5, 4_000_000_000)
+    assert 0 < ahead.wait(1_800_000_000, 1) <= 64
+
+
+def test_an_account_shows_no_secret() -> None:
+    assert fingerprint("s3cret", "x") == fingerprint("s3cret", "x") != fingerprint("s3cre", "tx")
+    assert "s3cret" not in fingerprint("s3cret")
+
+
