@@ -47,6 +47,8 @@ _EDITABLE = 3600
 """Seconds: the half hour in which a post can be edited, and as much for the index."""
 _REACH = 7 * 86400 - 3600
 """Seconds that the search reaches back, less some for a clock that goes wrong."""
+_CLOSED = 10_000
+"""Conversations kept in mind that not everybody may join."""
 LONGEST = 280
 """Weighted characters of a post: https://docs.x.com/fundamentals/counting-characters"""
 _LINK = 23
@@ -92,7 +94,7 @@ class X:
         self._clock = clock
         self._settings = settings
         self._base = str(settings.base_url).rstrip("/")
-        self._closed: set[str] = set()
+        self._closed: dict[str, None] = {}
 
     @property
     def account(self) -> str:
@@ -176,7 +178,9 @@ class X:
         page = read(answer.body)
         for one in parts(document(answer.body, WHERE), "data"):
             if one.get("reply_settings") not in (None, "everyone") and isinstance(one.get("id"), str):
-                self._closed.add(_first(one))
+                self._closed[_first(one)] = None
+        while len(self._closed) > _CLOSED:
+            del self._closed[next(iter(self._closed))]
         return page
 
 
