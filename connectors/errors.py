@@ -13,6 +13,8 @@ Answering a post can fail in one more way, `CannotAnswer`: a person does it by h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from config.languages import N_
 
 
@@ -23,6 +25,8 @@ class SourceError(Exception):
         super().__init__(message)
         self.payload = payload
         """What the network answered, where it did: connectors read documented error bodies from it."""
+        self.headers: Mapping[str, str] = {}
+        """The headers of that answer, in lower case: some networks say there how long to wait."""
 
 
 class AuthError(SourceError):

@@ -3,6 +3,9 @@
 One poller serves the connector and our bots (Telegram gives each update to one consumer): what is meant for the bots
 comes as Inbound beside the posts. The cursor is the offset, and `getUpdates` with an offset confirms all before it, so
 an update is confirmed by the poll after the one whose posts were committed.
+
+Comments of a channel are messages of its linked discussion group: Telegram copies each post of the channel there, and a
+comment answers the copy. A comment brings its copy along, so the post it is about is known also where the bot came later.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
@@ -26,14 +30,29 @@ from telegram import (
     User,
 )
 
-from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound
-from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient, error_for
+from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound, Limit
+from connectors.errors import (
+    CLOSED,
+    GONE,
+    NO_DIALOGUE,
+    NOT_ALLOWED,
+    TOO_LONG,
+    AuthError,
+    BadPayload,
+    CannotAnswer,
+    RateLimited,
+    SourceError,
+    Transient,
+    error_for,
+)
 from connectors.markup import hashtags_of, mentions_of, one_line, tidy
+from connectors.posting import post_once
 from monitor.core.post import Author, Post, as_utc, clean_text
 
 UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "callback_query", "my_chat_member")
 LIMIT = 100
 _MESSAGES = UPDATES[:4]
+_FAQ = "https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"
 _WORDS = ("message_id", "date", "edit_date", "chat", "from", "sender_chat", "text", "entities", "caption",
           "caption_entities", "message_thread_id", "rich_message")
 _RICH = "rich_message"
@@ -41,6 +60,21 @@ _RICH = "rich_message"
 _IDLE = 6 * 86400.0
 """Seconds without updates after which update ids may start anew at a random number ("at least a week" by the API)."""
 _HANDLE = re.compile(r"^@?[A-Za-z0-9_]+$")
+_NATIVE = re.compile(r"^(-?[0-9]{1,19})/([0-9]{1,19})$")
+_CONTEXT = 7 * 86400
+"""Seconds: how old a channel's post may be to be kept for a comment's sake; an older one is history, and would take a number today."""
+LONGEST = 4096
+"""Characters of one message: https://core.telegram.org/bots/api#sendmessage"""
+_SAID = (
+    ("message is too long", TOO_LONG), ("message to be replied not found", GONE), ("replied message not found", GONE),
+    ("upgraded to a supergroup", GONE), ("group chat was deleted", GONE), ("topic_closed", CLOSED), ("topic_deleted", GONE),
+    ("can't initiate conversation", NO_DIALOGUE), ("blocked by the user", NO_DIALOGUE), ("user is deactivated", NO_DIALOGUE),
+    ("can't send messages to bots", NO_DIALOGUE), ("not enough rights", NOT_ALLOWED), ("have no rights", NOT_ALLOWED),
+    ("need administrator rights", NOT_ALLOWED), ("chat_write_forbidden", NOT_ALLOWED), ("chat_restricted", NOT_ALLOWED),
+    ("bot was kicked", NOT_ALLOWED), ("bot is not a member", NOT_ALLOWED), ("forbidden", NOT_ALLOWED),
+)
+"""Words of sendMessage's `description` where a post cannot be answered: the API has no codes for these. Words that are not
+known here are an error, and a person looks."""
 
 
 class Telegram:
@@ -49,6 +83,11 @@ class Telegram:
     name: ClassVar[str] = "telegram"
     poll_every: ClassVar[float] = 0.5
     max_requests_per_poll: ClassVar[int] = 1
+    limits: ClassVar[tuple[Limit, ...]] = (
+        Limit("messages", 30, 1, _FAQ, cost=0, costs={"/sendMessage": 1}),
+        Limit("group", 20, 60, _FAQ, cost=0, costs={"/sendMessage": 1}),
+    )
+    """Of sending only; those for one chat and one group are kept for all of them together."""
 
     class Settings(ConnectorSettings):
         """Options of a telegram source."""
@@ -66,10 +105,14 @@ class Telegram:
         self._long_poll = settings.long_poll
         self._clock = clock
 
+    @property
+    def account(self) -> str:
+        """The bot's own id, the public part of its token."""
+        return self._token.get_secret_value().partition(":")[0]
+
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
         """What is new since the committed cursor; asking with it confirms what came before."""
-        token = self._token.get_secret_value()
-        bot = token.partition(":")[0]
+        token, bot = self._token.get_secret_value(), self.account
         known = cursor if cursor.get("bot") == bot else {}
         asked: dict[str, Any] = {"timeout": self._long_poll, "limit": LIMIT, "allowed_updates": list(UPDATES)}
         if "offset" in known and self._clock() - known.get("at", 0) < _IDLE:
@@ -87,9 +130,45 @@ class Telegram:
         return Batch(posts, {name: value for name, value in moved.items() if value}, inbound, damaged,
                      more=len(updates) >= LIMIT)
 
+    def can_answer(self, post: Post, now: datetime) -> str | None:
+        """A bot writes where it was written to: chats whose messages it received. Others have no number of a chat."""
+        return None if _NATIVE.match(post.native_id) else NO_DIALOGUE
 
-def updates_of(body: bytes) -> list[dict[str, Any]]:
-    """The updates of an answer of getUpdates. Raises what an error in the body stands for, BadPayload for damage."""
+    async def answer(self, http: Http, post: Post, text: str) -> str:
+        """Reply to the message in its own chat; under a channel's post that is its discussion group."""
+        named = _NATIVE.match(post.native_id)
+        if named is None:
+            raise CannotAnswer(NO_DIALOGUE)
+        if len(text) > LONGEST:
+            raise CannotAnswer(TOO_LONG)
+        sent = {"chat_id": int(named[1]), "text": text, "reply_parameters": {"message_id": int(named[2])}}
+        try:
+            answer = await post_once(http, f"{self._api}/bot{self._token.get_secret_value()}/sendMessage", json=sent)
+            made = _result(answer.body)
+        except SourceError as e:
+            raise _refused(e, int(named[1]) > 0) from None
+        number = made.get("message_id") if isinstance(made, dict) else None
+        if type(number) is not int:
+            raise Transient("Telegram: it took the answer, but does not say under which number", answer.body, sent=True)
+        return f"{named[1]}/{number}"
+
+    async def probe(self, http: Http) -> list[str]:
+        """Which bot the token is, and whether it sees groups."""
+        try:
+            answer = await http.post(f"{self._api}/bot{self._token.get_secret_value()}/getMe", json={})
+            me = _result(answer.body)
+        except SourceError as e:
+            raise _documented(e) from None
+        if not isinstance(me, dict):
+            raise BadPayload("Telegram: the answer of getMe is no user", answer.body)
+        reads = me.get("can_read_all_group_messages")
+        return [f"is the bot @{one_line(str(me.get('username')))[:64]}",
+                "reads all messages of its groups" if reads else
+                "may not read groups unless it is an administrator there (privacy mode is on: @BotFather, /setprivacy)"]
+
+
+def _result(body: bytes) -> Any:
+    """What a method gave back. Raises what an error in the body stands for, BadPayload for damage."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as e:
@@ -98,7 +177,12 @@ def updates_of(body: bytes) -> list[dict[str, Any]]:
         raise BadPayload("Telegram: the answer is none of the Bot API; is api_url a Bot API server?", body)
     if not answer["ok"]:
         raise _failed(answer, body)
-    updates = answer.get("result")
+    return answer.get("result")
+
+
+def updates_of(body: bytes) -> list[dict[str, Any]]:
+    """The updates of an answer of getUpdates, in their order."""
+    updates = _result(body)
     if not isinstance(updates, list) or not all(
             isinstance(u, dict) and type(u.get("update_id")) is int and 0 <= u["update_id"] < 2**63 for u in updates):
         raise BadPayload("Telegram: the answer holds no list of updates", body)
@@ -117,6 +201,23 @@ def _documented(error: SourceError) -> SourceError:
     except (ValueError, RecursionError):
         return error
     return _failed(answer, error.payload) if isinstance(answer, dict) and answer.get("ok") is False else error
+
+
+def _refused(error: SourceError, private: bool) -> Exception:
+    """Why an answer did not go out. 403 is about one chat and not about the token (that is 401)."""
+    try:
+        answer = json.loads(error.payload)
+        code, said = answer["error_code"], str(answer["description"]).lower()
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return error
+    if code in (400, 403):
+        reason = next((reason for words, reason in _SAID if words in said), None)
+        if "chat not found" in said:
+            reason = NO_DIALOGUE if private else NOT_ALLOWED
+        if reason is not None:
+            return CannotAnswer(reason)
+    failed = _failed(answer, error.payload)
+    return Transient(str(failed), error.payload, sent=True) if isinstance(failed, Transient) and code >= 500 else failed
 
 
 def _failed(answer: Mapping[str, Any], body: bytes) -> SourceError:
@@ -138,7 +239,8 @@ def _failed(answer: Mapping[str, Any], body: bytes) -> SourceError:
 def _sorted_out(updates: Iterable[dict[str, Any]], source: str, bot: str, linked: Mapping[str, str]) -> tuple[
         tuple[Post, ...], tuple[Inbound, ...], tuple[Damaged, ...], dict[str, str]]:
     """Posts, messages for the bots, unreadable updates, and which channel each discussion group belongs to."""
-    posts, inbound, damaged = [], [], []
+    posts: list[Post] = []
+    inbound, damaged = [], []
     channels = dict(linked)
     for raw in updates:
         try:
@@ -153,8 +255,25 @@ def _sorted_out(updates: Iterable[dict[str, Any]], source: str, bot: str, linked
         if for_bots:
             inbound.append(Inbound(str(raw["update_id"]), raw))
         if post is not None:
+            about = _context(raw, source, bot, channels)
+            if about is not None and not any(about.native_id == known.native_id for known in posts):
+                posts.append(about)
             posts.append(replace(post, raw=raw))
     return tuple(posts), tuple(inbound), tuple(damaged), channels
+
+
+def _context(raw: Mapping[str, Any], source: str, bot: str, channels: Mapping[str, str]) -> Post | None:
+    """The channel's post that a comment answers, from the copy that it carries; the store knows it where it came by itself."""
+    comment = raw.get("message")
+    comment = comment if isinstance(comment, dict) else {}
+    copied = comment.get("reply_to_message")
+    if not isinstance(copied, dict) or copied.get("is_automatic_forward") is not True:
+        return None
+    try:
+        fresh = comment["date"] - copied["date"] <= _CONTEXT
+        return _post(Message.de_json(copied, None), source, bot, channels) if fresh else None
+    except Exception:  # the comment itself was read; a copy that cannot be is the library's business, not a lost post
+        return None
 
 
 def _sorted(raw: Mapping[str, Any], source: str, bot: str, channels: dict[str, str]) -> tuple[Post | None, bool]:
@@ -307,7 +426,9 @@ def _reply(message: Message, channels: Mapping[str, str]) -> tuple[str | None, s
                   or getattr(elsewhere.origin, "sender_chat", None))
         replied = f"{origin.id}/{elsewhere.message_id}" if origin is not None and elsewhere.message_id else None
         return replied, _account(origin) if origin is not None else None
-    return None, channel if message.message_thread_id and not message.is_topic_message else None
+    if message.message_thread_id and not message.is_topic_message and channel:
+        return f"{message.chat.id}/{message.message_thread_id}", channel  # the thread is named by the copy it stands under
+    return None, None
 
 
 def _origin(message: Message) -> str | None:

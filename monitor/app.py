@@ -114,6 +114,8 @@ class App:
     _citizens: CitizenBot | None = None
     _voices: dict[str, tuple[str, Answers]] = field(default_factory=dict)
     """Connectors that can answer a post, by the name of their source."""
+    _receivers: dict[str, object] = field(default_factory=dict)
+    """Connectors that networks call, by the name of their source."""
     _limiter: Limiter | None = None
 
     @property
@@ -177,7 +179,7 @@ class App:
         token = at.metrics_token.get_secret_value() if at.metrics_token else None
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
         pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering,
-                      lambda: self.settings.retention, lambda: self.setting.judge())
+                      lambda: self.settings.retention, lambda: self.setting.judge(), self._receivers.get)
         runner = web.AppRunner(pages, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -252,11 +254,13 @@ class App:
                 await asyncio.gather(task, return_exceptions=True)
                 del self._sources[name]
                 self._voices.pop(name, None)
+                self._receivers.pop(name, None)
         await self._written(switch_off, list(wanted), now())
         for name, source in wanted.items():
             if name in self._sources:
                 continue
             connector = connectors.find(source.network)(name, source.settings)
+            self._receivers[name] = connector
             if isinstance(connector, Answers):
                 self._voices[name] = source.network, PacedVoice(connector, self._limits(), Account.of(connector, name))
             collector = Collector(self.db, source, connector, http, secrets=secrets_of(options_of(source)),

@@ -127,7 +127,9 @@ class WebHttp:
         if answer.status == 304 or 200 <= answer.status < 300:
             return answer
         wait = retry_after(answer.headers, datetime.now(UTC))
-        raise error_for(answer.status, f"{where}: HTTP {answer.status}{_said(answer)}", wait, answer.body)
+        failed = error_for(answer.status, f"{where}: HTTP {answer.status}{_said(answer)}", wait, answer.body)
+        failed.headers = answer.headers
+        raise failed
 
     async def _read(self, method: str, url: str, timeout: float | None, **asked: Any) -> Response:
         if self._session is None:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from connectors import letterbox
 from connectors.base import Connector, ConnectorSettings
 
 
@@ -62,8 +63,10 @@ class Stage:
         self.moment = "recorded"
         self.forced: Answer | None = None
         self.replaced: bytes | None = None
+        self.damaged: bytes | None = None
         self.asked: list[dict[str, str]] = []
         self.file = folder / "posts.jsonl"
+        self.inbox = folder / "inbox"
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -84,15 +87,26 @@ class Stage:
 
     def show(self, moment: str) -> None:
         """Play this moment of the recording from now on."""
-        self.moment, self.forced, self.replaced = moment, None, None
+        self.moment, self.forced, self.replaced, self.damaged = moment, None, None, None
         if self.recording.name == "replay":
             self.file.write_bytes(body_of(self.recording.answers[moment][0]))
+        if self.recording.name == "whatsapp":
+            self._deliver(*(body_of(one) for one in self.recording.answers[moment]))
 
-    def damage(self, body: bytes) -> None:
-        """Answer with this body whatever is asked, with the recorded headers."""
-        self.replaced = body
+    def damage(self, body: bytes, of: bytes | None = None) -> None:
+        """Answer with this body, with the recorded headers, where `of` was recorded; None: whatever is asked."""
+        self.replaced, self.damaged = body, of
         if self.recording.name == "replay":
             self.file.write_bytes(body)
+        if self.recording.name == "whatsapp":
+            self._deliver(body)
+
+    def _deliver(self, *bodies: bytes) -> None:
+        """Put what a network pushes into the letterbox, and nothing else."""
+        for old in self.inbox.glob("*.json"):
+            old.unlink()
+        for body in bodies:
+            letterbox.put(self.inbox, body)
 
     def force(self, answer: Answer | None) -> None:
         """Answer so whatever is asked; None: as recorded again."""
@@ -104,12 +118,13 @@ class Stage:
         if request.can_read_body:
             with contextlib.suppress(ValueError):
                 sent.update({k: str(v) for k, v in json.loads(await request.read()).items()})
-        self.asked.append({**sent, ":path": request.path})
+        sent[":path"] = request.path
+        self.asked.append(sent)
         if self.forced is not None:
             return await self._forced(request, self.forced)
         found = next(one for one in self.recording.answers[self.moment]
                      if all(sent.get(k) == v for k, v in one["when"].items()))
-        if self.replaced is not None and found["status"] == 200:
+        if self.replaced is not None and found["status"] == 200 and self.damaged in (None, body_of(found)):
             return web.Response(body=self.replaced, headers=found["headers"])
         return web.Response(status=found["status"], body=body_of(found), headers=found["headers"])
 
@@ -147,7 +162,7 @@ class Case:
         return self.connector.name
 
     def settings(self, stage: Stage) -> ConnectorSettings:
-        filled = {key: value.replace("URL", stage.url).replace("FILE", str(stage.file))
+        filled = {key: value.replace("URL", stage.url).replace("FILE", str(stage.file)).replace("INBOX", str(stage.inbox))
                   if isinstance(value, str) else value for key, value in self.options.items()}
         return self.connector.Settings(**filled)
 

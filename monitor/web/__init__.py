@@ -14,7 +14,7 @@ from monitor.core.post import Post
 from monitor.core.verdict import Verdict
 from monitor.live import Live
 from monitor.store.engine import Database
-from monitor.web import api, entrance, guard, health, pages, promises, reception, status, stream, surge_api, surge_pages, verbs
+from monitor.web import api, entrance, guard, health, hooks, pages, promises, reception, status, stream, surge_api, surge_pages, verbs
 from monitor.web.options import WebOptions
 from monitor.web.site import SITE, STATIC, Site
 
@@ -30,10 +30,11 @@ MOST_BYTES = 128 * 1024
 def build(db: Database, live: Live, service: Service, options: WebOptions, clock: Callable[[], datetime],
           channels: Callable[[], Channels] = bundled, voices: Callable[[], frozenset[str]] = frozenset,
           retention: Callable[[], Retention] = Retention,
-          judging: Callable[[], Callable[[Post], Verdict]] | None = None) -> web.Application:
+          judging: Callable[[], Callable[[Post], Verdict]] | None = None,
+          receivers: Callable[[str], object] = lambda name: None) -> web.Application:
     """The web application. `live.run()` is the caller's to start; `clock` gives aware datetimes, `channels` the table of
-    official channels in force, `voices` the networks in which a source of ours can answer,
-    `retention` the policy in force, `judging` the judge in force."""
+    official channels in force, `voices` the networks in which a source of ours can answer, `retention` the policy in force,
+    `judging` the judge in force, `receivers` the connector of a source that networks may call."""
     app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
     app[SITE] = Site(db, live, service, options, clock, channels, voices=voices, retention=retention, judging=judging)
     app[status.KNOCKS] = status.Knocks()
@@ -77,6 +78,7 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
         web.get("/api/v1/session", api.get_session),
         web.get("/api/v1/events", stream.events),
         web.get("/api/v1/openapi.json", api.get_openapi),
+        *hooks.routes(receivers),
         web.static("/static", STATIC),
     ])
     return app

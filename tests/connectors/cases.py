@@ -7,10 +7,16 @@ import json
 from stage import Case
 
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
+from connectors.facebook import Facebook
+from connectors.instagram import Instagram
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
+from connectors.threads import Threads
+from connectors.tiktok import TikTok
+from connectors.whatsapp import WhatsApp
+from connectors.x import X
 
 TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
 
@@ -21,7 +27,25 @@ def refused(code: int, said: str, **parameters: int) -> bytes:
     return json.dumps({**body, "parameters": parameters} if parameters else body).encode()
 
 
+def graph_error(code: int, said: str, **more: object) -> bytes:
+    """An error of the Graph API: https://developers.facebook.com/docs/graph-api/guides/error-handling"""
+    return json.dumps({"error": {"message": said, "type": "OAuthException", "code": code, "fbtrace_id": "EJplcsCHuLu", **more}}).encode()
+
+
+META = "EAAthisIsTheSecretTokenOfAPage0123456789"
+GRAPH = (
+    (graph_error(190, "Error validating access token: session has expired", error_subcode=463), AuthError),
+    (graph_error(10, "Application does not have permission for this action"), AuthError),
+    (graph_error(200, "Permissions error"), AuthError),
+    *((graph_error(code, "Application request limit reached", is_transient=True), RateLimited) for code in (4, 17, 32, 613, 80002)),
+    (graph_error(1, "An unknown error occurred"), Transient), (graph_error(2, "Service temporarily unavailable"), Transient),
+    (graph_error(9999, "Try again", is_transient=True), Transient),
+    (graph_error(100, "Invalid parameter"), BadPayload), (b'{"data": {}}', BadPayload), (b"{}", BadPayload),
+)
+
 CASES = {case.name: case for case in (
+    Case(Facebook, {"page": "100000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
+    Case(Instagram, {"account": "17841400000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
          failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),
@@ -34,4 +58,14 @@ CASES = {case.name: case for case in (
                    (b'{"ok": true}', BadPayload), (b'{"ok": true, "result": [1]}', BadPayload))),
     Case(TelegramWeb, {"channel": "akimat_pavlodar_city", "base_url": "URL"},
          failures=((b"<html><body>tgme_page</body></html>", BadPayload), (b"", BadPayload))),
+    Case(Threads, {"account": "25000000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
+    Case(TikTok, {"account": "_000QH4vLPdDP8jDn5sHYwEmUJvgaFLwFmpW", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META,
+         failures=(*((json.dumps({"code": code, "message": "no", "request_id": "1", "data": {}}).encode(), error) for code, error in (
+             (40100, RateLimited), (40105, AuthError), (40001, AuthError), (50000, Transient), (40002, BadPayload), (0, BadPayload))),
+             (b"{}", BadPayload))),
+    Case(WhatsApp, {"number": "106540352242922", "token": META, "app_secret": "appsecret0123456789", "verify_token": "verify-word-1", "inbox": "INBOX"},
+         over_http=False, secret=META),
+    Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,
+         failures=((b'{"errors": [{"title": "Invalid Request", "detail": "bad"}]}', BadPayload), (b'{"data": []}', BadPayload),
+                   (b'{"meta": {"result_count": 3}}', BadPayload), (b"[]", BadPayload))),
 )}

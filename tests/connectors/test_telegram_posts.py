@@ -124,8 +124,19 @@ COPY = message(10, text="Хабарлама", sender_chat=CHANNEL, is_automatic_
 
 async def test_a_comment_stands_under_the_channels_post() -> None:
     batch = await take({"update_id": 1, "message": message(11, text="Қашан?", message_thread_id=10, reply_to_message=COPY)})
-    (post,) = batch.posts
+    about, post = batch.posts
     assert (post.in_reply_to, post.in_reply_to_account) == ("-1001/10", "@akimat_pvl")
+    assert (about.native_id, about.text, about.author.display, about.repost_of) == ("-1001/10", "Хабарлама", "@akimat_pvl", "-1002/77")
+
+
+async def test_the_post_that_a_comment_is_about_comes_once_and_only_while_it_is_fresh() -> None:
+    comments = [{"update_id": n, "message": message(10 + n, text="Қашан?", message_thread_id=10, reply_to_message=COPY)} for n in (1, 2)]
+    assert [post.native_id for post in (await take(*comments)).posts] == ["-1001/10", "-1001/11", "-1001/12"]
+    assert [post.native_id for post in (await take({"update_id": 0, "message": COPY}, *comments)).posts] == [
+        "-1001/10", "-1001/11", "-1001/12"]
+    old = {**COPY, "date": AT - 8 * 86400}
+    late = {"update_id": 1, "message": message(11, text="Қашан?", message_thread_id=10, reply_to_message=old)}
+    assert [post.native_id for post in (await take(late)).posts] == ["-1001/11"]
 
 
 async def test_an_answer_to_a_comment_stands_under_it_too_also_after_a_restart() -> None:

@@ -1,0 +1,85 @@
+"""Comments post by post: a poll that may not ask enough goes on where it stopped, and one bad post holds nobody up."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.below import AT_FIRST, Thread, read_below
+from connectors.errors import BadPayload
+from connectors.graph import Gone
+from connectors.timeline import Page
+from monitor.core.post import Post
+
+
+class Wall:
+    """Comments of posts in pages of two, newest first."""
+
+    def __init__(self, **comments: int) -> None:
+        self.comments = comments
+        self.asked: list[tuple[str, str | None]] = []
+        self.broken: dict[str, Exception] = {}
+
+    def threads(self) -> list[Thread]:
+        return [Thread(name, str(count) if count else "") for name, count in self.comments.items()]
+
+    async def ask(self, name: str, mark: str | None) -> tuple[Page, list[str]]:
+        self.asked.append((name, mark))
+        if name in self.broken:
+            raise self.broken[name]
+        top = int(mark) if mark else self.comments[name]
+        numbers = range(top, max(top - 2, 0), -1)
+        posts = tuple(Post(network="x", source="", native_id=f"{name}{n}", text="a", published_at=datetime.fromtimestamp(n * 1000, UTC))
+                      for n in numbers)
+        return Page(posts, str(top - 2) if top > 2 else None, (numbers[-1] * 1000, numbers[0] * 1000) if numbers else None), []
+
+
+async def everything(wall: Wall, known: dict[str, Any], requests: int, **options: bool) -> tuple[list[str], dict[str, Any]]:
+    got: list[str] = []
+    for _ in range(30):
+        news = await read_below(wall.threads(), known, wall.ask, requests, **options)
+        got += [post.native_id for post in news.posts]
+        known = json.loads(json.dumps(news.state))
+        if not news.more:
+            return got, known
+    raise AssertionError("no end")
+
+
+async def test_a_long_way_is_finished_by_the_next_polls() -> None:
+    wall = Wall(a=7, b=0, c=3)
+    got, known = await everything(wall, {}, 1)
+    assert sorted(got) == [*(f"a{n}" for n in range(1, 8)), "c1", "c2", "c3"]
+    wall.asked.clear()
+    assert (await everything(wall, known, 1))[0] == []
+    assert wall.asked == []                                      # nothing new under any: nobody is asked
+    wall.comments["c"] = 4
+    assert "c4" in (await everything(wall, known, 1))[0]
+
+
+async def test_a_sorted_list_is_read_to_where_the_last_reading_began() -> None:
+    wall = Wall(a=20)
+    _, known = await everything(wall, {}, 50, newest_first=True)
+    wall.asked.clear()
+    wall.comments["a"] = 21
+    got, _ = await everything(wall, known, 50, newest_first=True)
+    assert "a21" in got
+    assert len(wall.asked) == 2
+
+
+async def test_one_that_cannot_be_read_is_asked_again_and_one_that_is_gone_is_not() -> None:
+    wall = Wall(a=1, b=1, c=1)
+    wall.broken = {"a": BadPayload("no", b"x"), "b": Gone("gone")}
+    news = await read_below(wall.threads(), {}, wall.ask, 9)
+    assert [post.native_id for post in news.posts] == ["c1"]
+    assert [one.reason for one in news.damaged] == ["no"]
+    wall.broken = {}
+    assert (await everything(wall, news.state, 9))[0] == ["a1"]
+
+
+async def test_history_is_not_the_first_polls_business() -> None:
+    wall = Wall(**{f"p{n:03}-": 1 for n in range(40)})
+    got, known = await everything(wall, {}, 3)
+    assert len(got) == AT_FIRST
+    wall.comments["p039-"] = 2
+    assert "p039-2" in (await everything(wall, known, 3))[0]      # a new comment under an old post is
