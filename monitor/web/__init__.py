@@ -14,7 +14,21 @@ from monitor.core.post import Post
 from monitor.core.verdict import Verdict
 from monitor.live import Live
 from monitor.store.engine import Database
-from monitor.web import api, entrance, guard, health, hooks, pages, promises, reception, status, stream, surge_api, surge_pages, verbs
+from monitor.web import (
+    api,
+    entrance,
+    guard,
+    health,
+    hooks,
+    pages,
+    promises,
+    reception,
+    status,
+    stream,
+    surge_api,
+    surge_pages,
+    verbs,
+)
 from monitor.web.options import WebOptions
 from monitor.web.site import SITE, STATIC, Site
 
