@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.base import Connector
 
-_NOT_NETWORKS = {"__init__", "base", "errors", "feed", "markup"}
+_NOT_NETWORKS = {"__init__", "base", "errors", "feed", "fields", "markup", "recheck", "timeline"}
 
 
 class UnknownNetwork(LookupError):

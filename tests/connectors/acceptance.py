@@ -268,7 +268,7 @@ async def damage_yields_only_our_errors(case: Case, stage: Stage, http: Http) ->
                         body.replace(chance.choice(_NUMBERS.findall(body) or [b"1"]), chance.choice(_NONSENSE))]
         damaged += [b"", b"\x00", b"null", b"[]", b"{}", b'"x"', b"<", b"\xff\xfe", chance.randbytes(2000)]
         for one in damaged:
-            stage.damage(one)
+            stage.damage(one, of=body)
             try:
                 batch = await connector.poll(http, {})
             except SourceError:

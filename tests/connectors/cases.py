@@ -6,6 +6,7 @@ import json
 
 from stage import Case
 
+from connectors.bluesky import Bluesky
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
 from connectors.replay import Replay
 from connectors.rss import Rss
@@ -22,6 +23,8 @@ def refused(code: int, said: str, **parameters: int) -> bytes:
 
 
 CASES = {case.name: case for case in (
+    Case(Bluesky, {"handle": "akimat.test", "app_password": TOKEN, "accounts": ("turgyn.test",), "service": "URL"},
+         failures=((b"<html>", BadPayload), (b"{}", BadPayload), (b"[]", BadPayload))),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
          failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),

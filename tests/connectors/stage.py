@@ -62,6 +62,7 @@ class Stage:
         self.moment = "recorded"
         self.forced: Answer | None = None
         self.replaced: bytes | None = None
+        self.damaged: bytes | None = None
         self.asked: list[dict[str, str]] = []
         self.file = folder / "posts.jsonl"
         self.url = ""
@@ -84,13 +85,13 @@ class Stage:
 
     def show(self, moment: str) -> None:
         """Play this moment of the recording from now on."""
-        self.moment, self.forced, self.replaced = moment, None, None
+        self.moment, self.forced, self.replaced, self.damaged = moment, None, None, None
         if self.recording.name == "replay":
             self.file.write_bytes(body_of(self.recording.answers[moment][0]))
 
-    def damage(self, body: bytes) -> None:
-        """Answer with this body whatever is asked, with the recorded headers."""
-        self.replaced = body
+    def damage(self, body: bytes, of: bytes | None = None) -> None:
+        """Answer with this body, with the recorded headers, where `of` was recorded; None: whatever is asked."""
+        self.replaced, self.damaged = body, of
         if self.recording.name == "replay":
             self.file.write_bytes(body)
 
@@ -104,12 +105,13 @@ class Stage:
         if request.can_read_body:
             with contextlib.suppress(ValueError):
                 sent.update({k: str(v) for k, v in json.loads(await request.read()).items()})
-        self.asked.append({**sent, ":path": request.path})
+        sent[":path"] = request.path
+        self.asked.append(sent)
         if self.forced is not None:
             return await self._forced(request, self.forced)
         found = next(one for one in self.recording.answers[self.moment]
                      if all(sent.get(k) == v for k, v in one["when"].items()))
-        if self.replaced is not None and found["status"] == 200:
+        if self.replaced is not None and found["status"] == 200 and self.damaged in (None, body_of(found)):
             return web.Response(body=self.replaced, headers=found["headers"])
         return web.Response(status=found["status"], body=body_of(found), headers=found["headers"])
 
