@@ -8,6 +8,7 @@ from stage import Case
 
 from connectors.bluesky import Bluesky
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
+from connectors.mastodon import Mastodon
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
@@ -25,6 +26,8 @@ def refused(code: int, said: str, **parameters: int) -> bytes:
 CASES = {case.name: case for case in (
     Case(Bluesky, {"handle": "akimat.test", "app_password": TOKEN, "accounts": ("turgyn.test",), "service": "URL"},
          failures=((b"<html>", BadPayload), (b"{}", BadPayload), (b"[]", BadPayload))),
+    Case(Mastodon, {"instance": "URL", "token": TOKEN, "hashtags": ("павлодар",), "accounts": ("turgyn",)},
+         failures=((b"<html>", BadPayload), (b'{"error": "This method requires an authenticated user"}', BadPayload))),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
          failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),
