@@ -13,6 +13,7 @@ from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
+from connectors.vk import Vk
 
 TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
 
@@ -21,6 +22,11 @@ def refused(code: int, said: str, **parameters: int) -> bytes:
     """An error of the Bot API: https://core.telegram.org/bots/api#making-requests"""
     body = {"ok": False, "error_code": code, "description": said}
     return json.dumps({**body, "parameters": parameters} if parameters else body).encode()
+
+
+def failed(code: int, said: str) -> bytes:
+    """An error of VK: https://dev.vk.com/ru/reference/errors"""
+    return json.dumps({"error": {"error_code": code, "error_msg": said, "request_params": []}}).encode()
 
 
 CASES = {case.name: case for case in (
@@ -40,4 +46,10 @@ CASES = {case.name: case for case in (
                    (b'{"ok": true}', BadPayload), (b'{"ok": true, "result": [1]}', BadPayload))),
     Case(TelegramWeb, {"channel": "akimat_pavlodar_city", "base_url": "URL"},
          failures=((b"<html><body>tgme_page</body></html>", BadPayload), (b"", BadPayload))),
+    Case(Vk, {"token": TOKEN, "communities": ("akimat_pvl",), "search": ("@akimat_pvl",), "api_url": "URL"},
+         failures=((failed(5, "User authorization failed: access_token has expired."), AuthError), (failed(15, "Access denied"), AuthError),
+                   (failed(6, "Too many requests per second"), RateLimited), (failed(9, "Flood control"), RateLimited),
+                   (failed(29, "Rate limit reached"), RateLimited), (failed(10, "Internal server error"), Transient),
+                   (failed(100, "One of the parameters specified was missing or invalid"), BadPayload),
+                   (b'{"response": []}', BadPayload), (b'{"response": [false, false]}', BadPayload), (b"{}", BadPayload))),
 )}
