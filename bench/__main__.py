@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("allocation", "answers", "deliveries", "detection", "ingest", "judge", "kills", "latency", "learn", "probes",
-         "register", "surge_load", "surges")
+NAMES = ("allocation", "answers", "bluesky", "deliveries", "detection", "ingest", "judge", "kills", "latency", "learn",
+         "probes", "register", "surge_load", "surges")
 
 if len(sys.argv) > 1 and sys.argv[1] not in NAMES:
     sys.exit(f"bench: no bench {sys.argv[1]!r}; there are {', '.join(NAMES)}")

@@ -62,9 +62,9 @@ def scrubbed(text: str, secrets: Sequence[str] = (), *, paths: bool = True) -> s
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds to wait as `Retry-After` says (RFC 9110, 10.2.3); a date counts from the server's own clock if sent."""
     value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
     try:
+        if not value:
+            return _until_reset(headers, now)
         if re.fullmatch(r"\d{1,12}(\.\d+)?", value):
             seconds = float(value)
         else:
@@ -73,6 +73,19 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+def _until_reset(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The same where a network says it in another header: RateLimit-Reset in seconds from now (the IETF draft) or as Unix time
+    (Bluesky), X-RateLimit-Reset as an ISO time (Mastodon) or Unix time."""
+    value = headers.get("ratelimit-reset") or headers.get("x-ratelimit-reset") or ""
+    if re.fullmatch(r"\d{1,12}", value):
+        seconds = float(value) - (now.timestamp() if float(value) > 1e9 else 0.0)
+    elif value:
+        seconds = (datetime.fromisoformat(value) - now).total_seconds()
+    else:
+        return None
+    return min(max(seconds, 1.0), _LONGEST_WAIT)
 
 
 def _date(value: str) -> datetime:

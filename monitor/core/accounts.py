@@ -14,7 +14,7 @@ from monitor.core.text import Text
 
 _OFFICIAL = frozenset(("адм", "администрация", "оффисиал", "оффисиял", "официал", "официалный", "пресс", "гов", "муниципал", "пресссентр"))
 _OFFICE = frozenset(("акимат", "акимдик", "акимдиги", "аким", "акими"))
-_BESIDE_NAME = re.compile(r"\(@(\w+)\)$")
+_BESIDE_NAME = re.compile(r"\(@([\w.@-]+)\)$")
 _PARTS = re.compile(r"[_.\-\d]+")
 _GLUED = re.compile(r"(obl|gor|rai)?(akimat|akimdigi|akimdik)")
 

@@ -6,15 +6,18 @@ import json
 
 from stage import Case
 
+from connectors.bluesky import Bluesky
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
 from connectors.facebook import Facebook
 from connectors.instagram import Instagram
+from connectors.mastodon import Mastodon
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
 from connectors.threads import Threads
 from connectors.tiktok import TikTok
+from connectors.vk import Vk
 from connectors.whatsapp import WhatsApp
 from connectors.x import X
 
@@ -43,9 +46,18 @@ GRAPH = (
     (graph_error(100, "Invalid parameter"), BadPayload), (b'{"data": {}}', BadPayload), (b"{}", BadPayload),
 )
 
+def failed(code: int, said: str) -> bytes:
+    """An error of VK: https://dev.vk.com/ru/reference/errors"""
+    return json.dumps({"error": {"error_code": code, "error_msg": said, "request_params": []}}).encode()
+
+
 CASES = {case.name: case for case in (
     Case(Facebook, {"page": "100000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Instagram, {"account": "17841400000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
+    Case(Bluesky, {"handle": "akimat.test", "app_password": TOKEN, "accounts": ("turgyn.test",), "service": "URL"},
+         failures=((b"<html>", BadPayload), (b"{}", BadPayload), (b"[]", BadPayload))),
+    Case(Mastodon, {"instance": "URL", "token": TOKEN, "hashtags": ("павлодар",), "accounts": ("turgyn",)},
+         failures=((b"<html>", BadPayload), (b'{"error": "This method requires an authenticated user"}', BadPayload))),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
          failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),
@@ -68,4 +80,10 @@ CASES = {case.name: case for case in (
     Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,
          failures=((b'{"errors": [{"title": "Invalid Request", "detail": "bad"}]}', BadPayload), (b'{"data": []}', BadPayload),
                    (b'{"meta": {"result_count": 3}}', BadPayload), (b"[]", BadPayload))),
+    Case(Vk, {"token": TOKEN, "communities": ("akimat_pvl",), "search": ("@akimat_pvl",), "api_url": "URL"},
+         failures=((failed(5, "User authorization failed: access_token has expired."), AuthError), (failed(15, "Access denied"), AuthError),
+                   (failed(6, "Too many requests per second"), RateLimited), (failed(9, "Flood control"), RateLimited),
+                   (failed(29, "Rate limit reached"), RateLimited), (failed(10, "Internal server error"), Transient),
+                   (failed(100, "One of the parameters specified was missing or invalid"), BadPayload),
+                   (b'{"response": []}', BadPayload), (b'{"response": [false, false]}', BadPayload), (b"{}", BadPayload))),
 )}

@@ -1,0 +1,429 @@
+"""VK: a community's wall and its comments, mentions by newsfeed search, messages to a community. https://dev.vk.com/ru/method
+
+The JSON schema of the API (github.com/VKCOM/vk-api-schema, 5.199) is the schema. Up to 25 calls go out as one `execute`
+(https://dev.vk.com/ru/method/execute). Errors come with HTTP 200: `error_of` is the one table (https://dev.vk.com/ru/reference/errors).
+Comments have no list of changes: those of the newest posts are read anew in turn, first where their number changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+
+from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit, fingerprint
+from connectors.errors import (
+    CLOSED,
+    GONE,
+    NO_DIALOGUE,
+    NOT_ALLOWED,
+    TOO_LATE,
+    TOO_LONG,
+    AuthError,
+    BadPayload,
+    CannotAnswer,
+    RateLimited,
+    SourceError,
+    Transient,
+)
+from connectors.fields import account_of_person, document, each, ident, part, parts, unix, words
+from connectors.markup import hashtags_of, mentions_of, one_line, web_links
+from connectors.recheck import remembered, removed, still_there
+from connectors.timeline import Ask, Page, read_back, read_new
+from monitor.core.post import Author, Post, clean_text
+
+VERSION = "5.199"
+CALLS = 25
+"""Calls of one `execute`. https://dev.vk.com/ru/method/execute"""
+FURTHER = 5
+"""Further pages of lists in one poll."""
+ROUNDS = 3
+"""`execute`s for comments and messages in one poll."""
+WATCHED = 30
+"""Newest posts of a wall whose comments are read."""
+_WAITS = {6: 1.0, 9: 60.0, 29: 3600.0, 601: 3600.0, 1105: 3600.0, 32: 60.0}
+"""Error to seconds: too many per second, flood control, a method's daily limit."""
+_REFUSED = {2, 3, 4, 5, 7, 11, 14, 15, 16, 17, 18, 20, 21, 23, 24, 25, 27, 28, 34, 37, 38, 41, 42, 1114, 1116, 1117, 3300, 3609, 3610}
+_PASSING = {1, 10, 13, 36, 43}
+_CANNOT = {15: NOT_ALLOWED, 7: NOT_ALLOWED, 100: GONE, 104: GONE, 210: GONE, 211: GONE, 212: CLOSED, 213: CLOSED, 801: CLOSED,
+           900: NOT_ALLOWED, 901: NO_DIALOGUE, 902: NO_DIALOGUE, 910: TOO_LONG, 914: TOO_LONG, 936: GONE, 950: TOO_LATE, 985: NOT_ALLOWED}
+_MARKED = re.compile(r"\[((?:club|public|event|id)\d+)(?::bp-?\d+_\d+)?\|([^\]\n]{1,200})\]")
+_DOMAIN = re.compile(r"^(-?\d{1,15}|[A-Za-z][\w.]{1,63})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One method with its parameters."""
+
+    method: str
+    params: Mapping[str, Any]
+
+    def code(self) -> str:
+        """As VKScript."""
+        return f"API.{self.method}({json.dumps(self.params, ensure_ascii=False)})"
+
+
+class Vk:
+    """One token: what it may read of communities, of search, and of a community's messages."""
+
+    name: ClassVar[str] = "vk"
+    poll_every: ClassVar[float] = 60.0
+    max_requests_per_poll: ClassVar[int] = 1 + FURTHER + ROUNDS
+    limits: ClassVar[tuple[Limit, ...]] = (Limit("token", 3, 1, "https://dev.vk.com/ru/api/api-requests"),)
+
+    class Settings(ConnectorSettings):
+        """Options of a vk source."""
+
+        token: SecretStr = Field(description="Access token: of a user or the app (walls, comments, search), or of a community (messages)")
+        communities: tuple[str, ...] = Field(default=(), max_length=10, description="Communities whose wall and comments are read: "
+                                                                                    "short name or number")
+        search: tuple[str, ...] = Field(default=(), max_length=10, description="Words searched in all public posts, as in @akimat_example")
+        messages: bool = Field(default=False, description="Read the messages to the community whose token it is")
+        answer_as: int | None = Field(default=None, gt=0, description="Number of the community in whose name answers go out; "
+                                                                      "empty: no answers to comments")
+        api_url: HttpUrl = Field(default=HttpUrl("https://api.vk.com"), description="Address of the API")
+
+        @field_validator("communities")
+        @classmethod
+        def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+            names = tuple(name.strip().rstrip("/").rpartition("/")[2].lstrip("@") for name in value)
+            for name in names:
+                if not _DOMAIN.match(name):
+                    raise ValueError(f"{name!r} is no community; write its short name, as in vk.com/NAME")
+            return names
+
+        @model_validator(mode="after")
+        def _something(self) -> Vk.Settings:
+            if not self.communities and not self.search and not self.messages:
+                raise ValueError("nothing to read: give communities, search, or messages: true")
+            return self
+
+    def __init__(self, source: str, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.source = source
+        self._settings = settings
+        self._clock = clock
+        self._base = str(settings.api_url).rstrip("/")
+        self.account = fingerprint(settings.token.get_secret_value())
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        """The walls, searches and conversations as one `execute`, then comments and messages below them."""
+        known = cursor if cursor.get("account") == self.account else {}
+        recent: Mapping[str, int] = known.get("recent", {})
+        calls = {name: self._call(name, None) for name in self._names()}
+        ready: dict[str, Any] = dict(zip(calls, await self._execute(http, list(calls.values())), strict=True))
+        lists: dict[str, Ask] = {name: partial(self._page, http, ready, name) for name in calls}
+        news = await read_new(lists, known, len(calls) + FURTHER)
+        damaged = list(news.damaged)
+        below, counts, gone = await self._below(http, ready, known, recent, damaged)
+        posts = still_there(recent, (*news.posts, *below))
+        gone |= {post.native_id for post in posts if post.deleted_at is not None}
+        gone = {one for one in gone if recent.get(one, -1) > 0}
+        posts = tuple(post for post in posts if post.deleted_at is None)
+        recent = remembered(recent, posts, gone)
+        deleted = tuple(removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
+        moved = {"account": self.account, **news.state, "recent": recent, "comments": counts}
+        unique = {post.native_id: replace(post, source=self.source) for post in (*posts, *deleted)}
+        return Batch(tuple(unique.values()), moved, damaged=tuple(damaged), more=news.more)
+
+    async def backfill(self, http: Http, cursor: Cursor) -> Batch:
+        """One page of walls and searches into the past."""
+        lists: dict[str, Ask] = {name: partial(self._page, http, {}, name) for name in self._names() if name != "messages"}
+        batch = await read_back(lists, cursor)
+        return replace(batch, posts=tuple(replace(post, source=self.source) for post in batch.posts))
+
+    async def answer(self, http: Http, post: Post, text: str) -> str:
+        """A comment under the post or comment, or a message. VK swallows the same `guid` or `random_id` again."""
+        mark = int.from_bytes(blake2b(f"{post.native_id}\x00{text}".encode(), digest_size=4).digest()) >> 1
+        where = post.native_id.split("_")
+        try:
+            if post.native_id.startswith("m"):
+                said = await self._ask(http, "messages.send", {"peer_id": where[1], "message": text, "random_id": mark})
+                return f"{where[0]}_{where[1]}_{said}"
+            asked: dict[str, Any] = {"owner_id": where[0], "post_id": where[1], "message": text, "guid": mark,
+                                     "from_group": self._settings.answer_as or 0}
+            if len(where) > 2:
+                asked["reply_to_comment"] = where[-1]
+            made = await self._ask(http, "wall.createComment", asked)
+            return "_".join([*where[:3], ident(made, "comment_id")])
+        except Transient as e:
+            raise Transient(str(e), e.payload, sent=True) from None
+        except SourceError as e:
+            if (reason := _CANNOT.get(_code(e.payload))) is not None:
+                raise CannotAnswer(reason) from None
+            raise
+
+    def can_answer(self, post: Post, now: datetime) -> str | None:
+        """Messages with the community's token only; comments in a community's name only."""
+        allowed = self._settings.messages if post.native_id.startswith("m") else self._settings.answer_as is not None
+        return None if allowed else NOT_ALLOWED
+
+    async def probe(self, http: Http) -> list[str]:
+        """What of the configured lists the token may read."""
+        names = self._names()
+        found = await self._execute(http, [self._call(name, None) for name in names])
+        return [f"reads {name}" if not isinstance(answer, SourceError) else f"may not read {name}: {answer}"
+                for name, answer in zip(names, found, strict=True)]
+
+    def _names(self) -> list[str]:
+        return [*(f"wall:{name}" for name in self._settings.communities), *(f"search:{word}" for word in self._settings.search),
+                *(["messages"] if self._settings.messages else [])]
+
+    def _call(self, name: str, before: str | None) -> Call:
+        kind, _, what = name.partition(":")
+        if kind == "wall":
+            owner = {"owner_id": -abs(int(what))} if what.lstrip("-").isdigit() else {"domain": what}
+            return Call("wall.get", {**owner, "count": 50, "extended": 1, "offset": int(before or 0)})
+        if kind == "search":
+            return Call("newsfeed.search", {"q": what, "count": 100, "extended": 1, **({"start_from": before} if before else {})})
+        return Call("messages.getConversations", {"count": 50, "extended": 1, "offset": int(before or 0)})
+
+    async def _page(self, http: Http, ready: dict[str, Any], name: str, before: str | None) -> Page:
+        if before is None and name in ready:
+            found = ready[name]
+        else:
+            found, = await self._execute(http, [self._call(name, before)])
+        if isinstance(found, SourceError):
+            raise found
+        page = page_of(found)
+        size = len(found["items"])
+        if name.startswith("search:"):
+            return replace(page, older=words(found, "next_from") or None)
+        full = size >= 50
+        if before is not None and name in ready and name.startswith("wall:") and not isinstance(ready[name], SourceError):
+            ready[name] = {**ready[name], "items": [*ready[name]["items"], *found["items"]]}  # their comments are read, too
+        return replace(page, older=str(int(before or 0) + size) if full else None)
+
+    async def _below(self, http: Http, ready: Mapping[str, Any], known: Cursor, recent: Mapping[str, int],
+                     damaged: list[Damaged]) -> tuple[list[Post], dict[str, int], set[str]]:
+        """Comments of the newest posts, messages of conversations; how many comments each post had; what is gone."""
+        counted: Mapping[str, int] = known.get("comments", {})
+        calls: list[tuple[int, Call, str]] = []
+        counts: dict[str, int] = {}
+        gone: set[str] = set()
+        last = known.get("lists", {}).get("messages", {}).get("last", 0)
+        for name, found in ready.items():
+            if isinstance(found, SourceError):
+                continue
+            if name == "messages":
+                for one in parts(found, "items"):
+                    newest = part(one, "last_message")
+                    if isinstance(newest.get("date"), int) and newest["date"] >= last and isinstance(newest.get("peer_id"), int):
+                        calls.append((0, Call("messages.getHistory", {"peer_id": newest["peer_id"], "count": 100, "extended": 1}), name))
+            elif name.startswith("wall:"):
+                shown = [one for one in parts(found, "items") if not one.get("is_deleted")]
+                gone |= _absent(recent, shown)
+                for one in sorted(shown, key=_date, reverse=True)[:WATCHED]:
+                    place = f"{one.get('owner_id')}_{one.get('id')}"
+                    many = part(one, "comments").get("count", 0)
+                    if isinstance(many, int) and not isinstance(many, bool) and (many or counted.get(place)):
+                        counts[place] = many
+                        asked = {"owner_id": one.get("owner_id"), "post_id": one.get("id"), "sort": "desc", "count": 100,
+                                 "thread_items_count": 10, "extended": 1}
+                        calls.append((int(counted.get(place) == many), Call("wall.getComments", asked), place))
+        changed = [one for one in calls if not one[0]]
+        others = [one for one in calls if one[0]]
+        room = max(0, CALLS * ROUNDS - len(changed))
+        turns = max(1, -(-len(others) // max(room, 1)))
+        turn = int(self._clock() // self.poll_every) % turns
+        left = changed[CALLS * ROUNDS:]
+        for _, _, place in left:  # read by the next poll: it counts as changed until then
+            counts[place] = counted.get(place, -1)
+        batches = [*changed[:CALLS * ROUNDS], *others[turn * room:(turn + 1) * room]]
+        posts: list[Post] = []
+        for at in range(0, len(batches), CALLS):
+            now = batches[at:at + CALLS]
+            for (_, call, place), found in zip(now, await self._execute(http, [call for _, call, _ in now]), strict=True):
+                try:
+                    if isinstance(found, SourceError):
+                        raise found
+                    page = page_of(found, place if call.method == "wall.getComments" else "")
+                except (BadPayload, AuthError) as e:
+                    damaged.append(Damaged(f"{call.method} {place}: {e}", e.payload))
+                    continue
+                posts += page.posts
+                damaged += page.damaged
+                if call.method == "wall.getComments" and page.span is not None:
+                    there = {post.native_id for post in page.posts}
+                    whole = len(found["items"]) < 100
+                    gone |= {one for one, at_ in recent.items() if one.startswith(place + "_") and one.count("_") == 2 and at_ > 0
+                             and one not in there and (whole or page.span[0] < at_ <= page.span[1])}
+        return posts, counts, gone
+
+    async def _execute(self, http: Http, calls: Sequence[Call]) -> list[Any]:
+        """The answers of up to 25 calls; a call that failed gives its error. What hits the token is raised."""
+        body = await self._asked(http, "execute", {"code": f"return [{','.join(call.code() for call in calls)}];"})
+        found = body.get("response")
+        if not isinstance(found, list) or len(found) != len(calls):
+            raise BadPayload("VK: execute gave no answer to each call", json.dumps(body).encode())
+        errors = [error_of(one) for one in parts(body, "execute_errors")]
+        for error in errors:
+            if isinstance(error, RateLimited | Transient) or (isinstance(error, AuthError) and _code(error.payload) == 5):
+                raise error
+        answers: list[Any] = []
+        for one in found:
+            if isinstance(one, dict) and isinstance(one.get("items"), list):
+                answers.append(one)
+            else:
+                error = errors.pop(0) if one is False and errors else BadPayload("VK: an answer without items", json.dumps(one).encode())
+                answers.append(BadPayload(str(error), error.payload))
+        return answers
+
+    async def _ask(self, http: Http, method: str, params: Mapping[str, Any]) -> Any:
+        return (await self._asked(http, method, params)).get("response")
+
+    async def _asked(self, http: Http, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        sent = {**{key: str(value) for key, value in params.items()}, "v": VERSION, "access_token": self._settings.token.get_secret_value()}
+        answer = await http.post(f"{self._base}/method/{method}", data=sent)
+        body = document(answer.body, "VK")
+        if "error" in body:
+            raise error_of(part(body, "error"))
+        if "response" not in body:
+            raise BadPayload("VK: neither response nor error in the answer", answer.body)
+        return body
+
+
+def error_of(said: Mapping[str, Any]) -> SourceError:
+    """The one table of errors inside a body: https://dev.vk.com/ru/reference/errors"""
+    code = said.get("error_code")
+    payload = json.dumps({"error_code": code, "error_msg": said.get("error_msg")}, ensure_ascii=False, default=str).encode()
+    message = f"VK: error {code}: {one_line(str(said.get('error_msg', '')))[:200]}"
+    if code in _WAITS:
+        return RateLimited(message, _WAITS[code], payload)
+    if code in _REFUSED:
+        return AuthError(message, payload)
+    return Transient(message, payload) if code in _PASSING else BadPayload(message, payload)
+
+
+def _code(payload: bytes) -> int:
+    try:
+        return int(json.loads(payload)["error_code"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def parse(body: bytes, below: str = "") -> list[Post]:
+    """The posts of an answer of wall.get, newsfeed.search, wall.getComments (`below` is OWNER_POST) or messages.getHistory."""
+    return list(page_of(part(document(body, "VK"), "response"), below).posts)
+
+
+def page_of(answer: Any, below: str = "") -> Page:
+    """What `response` holds, profiles and groups beside the items. Raises BadPayload."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
+        raise BadPayload("VK: an answer without items", json.dumps(answer, default=str).encode())
+    people = {}
+    for person in parts(answer, "profiles"):
+        name = f"{words(person, 'first_name')} {words(person, 'last_name')}".strip()
+        if isinstance(person.get("id"), int):
+            people[person["id"]] = (name, words(person, "screen_name") or f"id{person['id']}")
+    for group in parts(answer, "groups"):
+        number = group.get("id")
+        if isinstance(number, int):
+            people[-number] = ("", words(group, "screen_name") or f"club{number}")
+    found: list[Any] = []
+    for one in answer["items"]:
+        found.append(one)
+        found += part(one, "thread").get("items") or [] if isinstance(one, dict) else []
+    if any("conversation" in one for one in found if isinstance(one, dict)):
+        found = [one["last_message"] for one in found if isinstance(one, dict) and isinstance(one.get("last_message"), dict)]
+    posts, damaged = each(found, partial(_one, people, below), "VK")
+    times = [at for one in answer["items"] if isinstance(one, dict) and not one.get("is_pinned")
+             and (at := _date(part(one, "last_message") or one))]
+    return Page(tuple(posts), None, (min(times), max(times)) if times else None, tuple(damaged))
+
+
+def _date(one: Mapping[str, Any]) -> int:
+    found = one.get("date")
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < 2**33 else 0
+
+
+def _absent(recent: Mapping[str, int], shown: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Known posts of a wall that should be on the page and are not."""
+    times = [_date(one) for one in shown if not one.get("is_pinned") and _date(one)]
+    if not times:
+        return set()
+    owner = f"{shown[0].get('owner_id')}_"
+    there = {f"{one.get('owner_id')}_{one.get('id')}" for one in shown}
+    return {name for name, at in recent.items() if name.startswith(owner) and name.count("_") == 1 and at > 0
+            and name not in there and min(times) < at <= max(times)}
+
+
+def _one(people: Mapping[Any, tuple[str, str]], below: str, one: dict[str, Any]) -> Post | None:
+    """A post, a comment or a message."""
+    number = ident(one, "id")
+    if "peer_id" in one:
+        if one.get("out"):
+            return None
+        native, url, account, replied = f"m_{ident(one, 'peer_id')}_{number}", "", None, None
+    elif below or one.get("post_type") == "reply":
+        place = below or f"{ident(one, 'owner_id')}_{ident(one, 'post_id')}"
+        stack = one.get("parents_stack")
+        above = [str(n) for n in stack if isinstance(n, int)][:1] if isinstance(stack, list) else []
+        native = "_".join([place, *above, number])
+        to = one.get("reply_to_comment")
+        replied = place if not isinstance(to, int) or not to else "_".join([place, *(above if above != [str(to)] else []), str(to)])
+        owner = place.partition("_")[0]
+        account = _handle(people, int(owner)) if owner.lstrip("-").isdigit() else None
+        url = f"https://vk.com/wall{place}?reply={number}" + (f"&thread={above[0]}" if above else "")
+        if one.get("deleted"):
+            return Post(network="vk", source="", native_id=native, text="", published_at=unix(one, "date"),
+                        deleted_at=datetime.fromtimestamp(_date(one), UTC))
+    else:
+        native, replied, account = f"{ident(one, 'owner_id')}_{number}", None, None
+        url = f"https://vk.com/wall{native}"
+        if one.get("is_deleted") or (one.get("donut") and not one.get("text")):
+            return None
+        if one.get("owner_id") != one.get("from_id") and isinstance(one.get("owner_id"), int):
+            account = _handle(people, one["owner_id"])  # a citizen's post on the community's wall
+    origin = next(iter(parts(one, "copy_history")), {})
+    said = "\n\n".join(filter(None, (words(one, "text"), words(origin, "text"))))
+    marked = [_handle_of(found[1], found[2], people) for found in _MARKED.finditer(said)]
+    text = clean_text(_MARKED.sub(r"\2", said)).strip()
+    media, links = _attached([*parts(one, "attachments"), *parts(origin, "attachments")])
+    if not text and not media:
+        if not links:
+            return None
+        text = links[0]
+    writer = one.get("from_id", one.get("owner_id"))
+    name, handle = people.get(writer, ("", ""))
+    return Post(
+        network="vk", source="", native_id=native, text=text, published_at=unix(one, "date"), url=url,
+        edited_at=unix(one, "edited") if one.get("edited") else unix(one, "update_time") if one.get("update_time") else None,
+        author=Author(str(writer or ""), account_of_person(name, handle)), in_reply_to=replied, in_reply_to_account=account,
+        mentions=tuple(dict.fromkeys([*marked, *mentions_of(text)])), hashtags=hashtags_of(text), links=tuple(links), media=media,
+        repost_of=f"{origin.get('owner_id')}_{origin.get('id')}" if origin else None)
+
+
+def _handle(people: Mapping[Any, tuple[str, str]], number: int) -> str:
+    return "@" + (people.get(number, ("", ""))[1] or (f"club{-number}" if number < 0 else f"id{number}"))
+
+
+def _handle_of(mark: str, label: str, people: Mapping[Any, tuple[str, str]]) -> str:
+    """The account behind [club1|words]."""
+    if re.fullmatch(r"@[\w.]+", label):
+        return label
+    number = int(re.sub(r"\D", "", mark))
+    return _handle(people, number if mark.startswith("id") else -number)
+
+
+def _attached(found: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[str]]:
+    """Files by their lasting page, and links. The files' own addresses change from day to day."""
+    media: dict[str, None] = {}
+    links: list[str] = []
+    for one in found:
+        kind = words(one, "type")
+        what = part(one, kind)
+        if kind == "link":
+            links.append(words(what, "url"))
+        elif kind in ("photo", "video", "doc", "audio", "poll", "story", "clip") and isinstance(what.get("owner_id"), int):
+            media[f"https://vk.com/{kind}{what['owner_id']}_{what.get('id')}"] = None
+        elif kind in ("sticker", "graffiti", "audio_message", "album", "market"):
+            media[f"{kind}:{what.get('id', what.get('sticker_id', ''))}"] = None
+    return tuple(media), web_links(links)

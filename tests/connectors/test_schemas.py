@@ -1,0 +1,71 @@
+"""Recordings that nobody captured fit the schema that their network publishes: none is invented silently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+from stage import Recording, body_of
+
+SPECS = Path(__file__).resolve().parents[3] / "shared" / "specs"
+pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="the networks' schemas (../shared/specs) are not beside this checkout")
+
+
+def problems(schema: Any, value: Any) -> list[str]:
+    return [f"{'.'.join(map(str, e.absolute_path))}: {e.message[:200]}" for e in jsonschema.Draft202012Validator(schema).iter_errors(value)]
+
+
+def answers(network: str) -> Iterator[tuple[str, Any]]:
+    recording = Recording.load(network)
+    for moment in ("recorded", "late", "edited"):
+        for one in recording.answers[moment]:
+            yield one["when"].get(":path", ""), json.loads(body_of(one))
+
+
+def test_mastodon() -> None:
+    spec = json.loads((SPECS / "mastodon-openapi.json").read_text(encoding="utf-8"))
+    kinds = {"/notifications": "Notification", "/statuses": "Status", "/lookup": "Account"}
+    found = 0
+    for path, value in answers("mastodon"):
+        kind = next((name for end, name in kinds.items() if path.endswith(end)), "Status")
+        for one in value if isinstance(value, list) else [value]:
+            assert problems({"$ref": f"#/components/schemas/{kind}", "components": spec["components"]}, one) == [], path
+            found += 1
+    assert found > 10
+
+
+def test_vk() -> None:
+    folder = SPECS / "vk"
+    registry: Registry[Any] = Registry(  # type: ignore[call-arg]  # attrs names the argument without its underscore
+        retrieve=lambda address: Resource.from_contents(
+        _plain(json.loads((folder / address.removeprefix("vk://")).read_text(encoding="utf-8"))), DRAFT202012))
+    kinds = {"wall.getComments(": "wall/responses.json#/definitions/wall_getComments_extended_response",
+             "wall.get(": "wall/responses.json#/definitions/wall_get_extended_response",
+             "search": "newsfeed/responses.json#/definitions/newsfeed_search_extended_response"}
+    for moment in ("recorded", "late", "edited"):
+        for one in Recording.load("vk").answers[moment]:
+            method = one["when"]["code"].removeprefix("~")
+            for number, answer in enumerate(json.loads(body_of(one))["response"]):
+                schema = {"$ref": f"vk://{kinds['search' if number else method]}"}
+                found = jsonschema.Draft202012Validator(schema, registry=registry).iter_errors({"response": answer})
+                assert [f"{list(e.absolute_path)}: {e.message[:200]}" for e in found] == [], method
+
+
+def _plain(schema: Any) -> Any:
+    """VK writes `required: true` beside a property, as JSON Schema did before draft 4, and paths from a file's folder."""
+    if isinstance(schema, list):
+        return [_plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _plain(value) for key, value in schema.items() if not (key == "required" and isinstance(value, bool))}
+    if isinstance(made.get("$ref"), str):
+        made["$ref"] = made["$ref"].replace("../", "vk://")
+    wanted = [name for name, one in schema.get("properties", {}).items() if isinstance(one, dict) and one.get("required") is True] \
+        if isinstance(schema.get("properties"), dict) else []
+    return {**made, "required": wanted} if wanted else made
