@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -116,14 +117,17 @@ class Stage:
         sent = dict(request.query)
         sent.update({name.lower(): value for name, value in request.headers.items()})
         if request.can_read_body:
+            body = await request.read()
             with contextlib.suppress(ValueError):
-                sent.update({k: str(v) for k, v in json.loads(await request.read()).items()})
+                sent.update(parse_qsl(body.decode()))
+            with contextlib.suppress(ValueError):
+                sent.update({k: str(v) for k, v in json.loads(body).items()})
         sent[":path"] = request.path
         self.asked.append(sent)
         if self.forced is not None:
             return await self._forced(request, self.forced)
         found = next(one for one in self.recording.answers[self.moment]
-                     if all(sent.get(k) == v for k, v in one["when"].items()))
+                     if all(v[1:] in sent.get(k, "") if v.startswith("~") else sent.get(k) == v for k, v in one["when"].items()))
         if self.replaced is not None and found["status"] == 200 and self.damaged in (None, body_of(found)):
             return web.Response(body=self.replaced, headers=found["headers"])
         return web.Response(status=found["status"], body=body_of(found), headers=found["headers"])

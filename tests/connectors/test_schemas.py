@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
-from stage import Recording, body_of
+from stage import body_of, recording
 
 SPECS = Path(__file__).resolve().parents[3] / "shared" / "specs"
 pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="the networks' schemas (../shared/specs) are not beside this checkout")
@@ -49,7 +49,7 @@ def test_vk() -> None:
              "wall.get(": "wall/responses.json#/definitions/wall_get_extended_response",
              "search": "newsfeed/responses.json#/definitions/newsfeed_search_extended_response"}
     for moment in ("recorded", "late", "edited"):
-        for one in Recording.load("vk").answers[moment]:
+        for one in recording("vk").answers[moment]:
             method = one["when"]["code"].removeprefix("~")
             for number, answer in enumerate(json.loads(body_of(one))["response"]):
                 schema = {"$ref": f"vk://{kinds['search' if number else method]}"}
