@@ -22,9 +22,9 @@ def problems(schema: Any, value: Any) -> list[str]:
 
 
 def answers(network: str) -> Iterator[tuple[str, Any]]:
-    recording = Recording.load(network)
+    recorded = recording(network)
     for moment in ("recorded", "late", "edited"):
-        for one in recording.answers[moment]:
+        for one in recorded.answers[moment]:
             yield one["when"].get(":path", ""), json.loads(body_of(one))
 
 
