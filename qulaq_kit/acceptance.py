@@ -313,7 +313,7 @@ async def it_says_nothing_by_itself(case: Case, stage: Stage, http: Http) -> Non
         if case.over_http:
             stage.force(Answer(500))
             await failure(case, stage, http)
-    lines = [line for line in log.getvalue().splitlines() if not line.startswith(("asyncio", "aiohttp"))]
+    lines = [line for line in log.getvalue().splitlines() if not line.startswith(("asyncio", "aiohttp", "imapclient"))]
     assert not lines
 
 

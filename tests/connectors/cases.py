@@ -7,6 +7,7 @@ import json
 from stage import Case
 
 from connectors.bluesky import Bluesky
+from connectors.email import Email
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
 from connectors.facebook import Facebook
 from connectors.instagram import Instagram
@@ -56,6 +57,7 @@ CASES = {case.name: case for case in (
     Case(Instagram, {"account": "17841400000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Bluesky, {"handle": "akimat.test", "app_password": TOKEN, "accounts": ("turgyn.test",), "service": "URL"},
          failures=((b"<html>", BadPayload), (b"{}", BadPayload), (b"[]", BadPayload))),
+    Case(Email, {"host": "127.0.0.1", "port": "PORT", "security": "none", "user": "qabyldau", "password": "hunter2hunter2"}, over_http=False),
     Case(Mastodon, {"instance": "URL", "token": TOKEN, "hashtags": ("павлодар",), "accounts": ("turgyn",)},
          failures=((b"<html>", BadPayload), (b'{"error": "This method requires an authenticated user"}', BadPayload))),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
