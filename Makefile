@@ -51,7 +51,7 @@ tests/telegram/node_modules/.done: $(wildcard tests/telegram/package-lock.json)
 	else echo "npm is absent: the tests against the Bot API test server will be skipped"; fi
 
 test: $(TEST) browser npm ## set up and run the suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 check: $(TEST) ## style, types, import rules
 	$(BIN)/ruff check .

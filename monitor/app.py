@@ -72,6 +72,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("qulaq")
 
+LOCK_WAITS = 3.0
+"""Seconds that one write waits for another program to let go of the database, before it is put off."""
+
 KNOWLEDGE = Path(__file__).resolve().parents[1] / "config" / "knowledge"
 P = ParamSpec("P")
 
@@ -125,6 +128,7 @@ class App:
 
     async def run(self) -> None:
         """Run until cancelled."""
+        self.db.hurry(LOCK_WAITS)
         service = self.setting.service()
         self._tell_models(None)
         pipeline = Pipeline(self.setting.judge(), service, now)

@@ -76,6 +76,15 @@ class Database:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._listeners: list[Callable[[], None]] = []
 
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than this for the lock of another process: what runs for ever tries again by itself, and one write
+        that waits holds up all behind it."""
+        if self.engine.dialect.name == "sqlite":
+            @event.listens_for(self.engine, "connect")
+            def _shorter(raw: sqlite3.Connection, _record: Any) -> None:
+                raw.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+            self.engine.dispose()
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A write transaction in this thread, for commands and tests."""

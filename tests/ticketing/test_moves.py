@@ -69,7 +69,7 @@ def test_no_order_of_entries_breaks_a_card(given_entries) -> None:
 
 
 def test_every_action_that_a_role_may_do_is_known_and_an_operator_acts_on_no_card() -> None:
-    assert set(MAY) <= set(MOVES) | {"take", "not_addressed", "other_akimat"}
+    assert set(MAY) <= set(MOVES) | {"take", "not_addressed", "other_akimat", "receive"}
     assert all(roles <= {*ROLES, "citizen"} for roles in MAY.values())
     assert not any({"viewer", "operator"} & roles for roles in MAY.values())
     assert MAY["not_examine"] == {"head"}
