@@ -56,6 +56,25 @@ def postgres_url() -> Iterator[str]:
         server.cleanup()
 
 
+ONE_DATABASE = frozenset({"test_staff_life.py", "test_citizen_bot.py", "test_reminders.py", "test_mail.py", "test_webhook.py"})
+"""Beside all of tests/web: what is shown and said by verbs and queries that tests/ticketing and tests/store hold on both."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-database", action="store_true", help="pages and bots on PostgreSQL, too (make test ARGS=--every-database)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The suite must end within ten minutes: pages and bots run on SQLite alone unless more is asked for."""
+    if config.getoption("--every-database"):
+        return
+    left = [item for item in items if (item.path.parent.name == "web" or item.path.name in ONE_DATABASE)
+            and getattr(item, "callspec", None) is not None and "postgresql" in item.callspec.params.values()]
+    config.hook.pytest_deselected(items=left)
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, once of each kind."""
