@@ -283,7 +283,7 @@ async def test_slow_answers_hold_up_nobody_and_repeat_nothing(db: Database, api:
     assert len(api.sent()) == 12
 
 
-async def test_running_it_tells_at_once(db: Database, api: FakeTelegram, channel: TelegramChannel, clock: Clock, anna: int) -> None:
+async def test_running_it_tells_at_once(db: Database, api: FakeTelegram, channel: TelegramChannel, clock: Any, anna: int) -> None:
     outbox = Outbox(db, {"telegram": channel}, clock=clock, policy=Policy(look=30.0))
     running = asyncio.create_task(outbox.run())
     await asyncio.sleep(0.3)
