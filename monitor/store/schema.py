@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from alembic import command
@@ -40,7 +41,11 @@ def upgrade(db: Database) -> tuple[str | None, str]:
 
     Raises UnusableDatabase where the database cannot be opened, is another program's or was written by a newer Qulaq.
     """
-    db.ping()
+    try:
+        db.ping()
+    except UnusableDatabase:
+        time.sleep(0.3)     # another program that makes the same file now: the switch to WAL waits for nobody
+        db.ping()
     try:
         return _upgraded(db)
     except DBAPIError as e:
