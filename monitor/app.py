@@ -43,7 +43,7 @@ from monitor.response.alerts import Policy as AlertPolicy
 from monitor.response.alerts import Telling
 from monitor.setting import WRONG, Setting, models, now, options_of
 from monitor.store.authors import rotate_after
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from monitor.store.sources import switch_off
 from monitor.surges import SurgeWatch
 from monitor.web import WebOptions, build
@@ -334,7 +334,7 @@ class App:
             except OperationalError as e:
                 if not said:
                     log.error("the database refuses to write; the config waits to be taken over",
-                              reason=str(e.orig).splitlines()[0])
+                              reason=reason_of(e))
                 said = True
                 await asyncio.sleep(2.0)
             else:

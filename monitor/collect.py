@@ -28,7 +28,7 @@ from monitor.core.rhythm import Rhythm, interval
 from monitor.core.row import UNKNOWN_TIME
 from monitor.http import scrubbed
 from monitor.limits import Account, Limiter, OwnLimit, Paced
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from monitor.store.posts import Stored
 from monitor.store.sources import REFUSALS, Outcome, SourceState, load_source, open_hole, record_failure, store_batch
 
@@ -206,7 +206,7 @@ class Collector:
             try:
                 stored = await self._kept(store)
             except REFUSALS as e:
-                self._log.error("the database refuses a post; it is kept aside, the others are stored", reason=_line(e))
+                self._log.error("the database refuses a post; it is kept aside, the others are stored", reason=reason_of(e))
                 stored = await self._kept(partial(store, apart=True))
             self._written = self._clock.monotonic()
             self._known = replace(known, cursor=batch.cursor)
@@ -266,7 +266,7 @@ class Collector:
                 if not _passing(e):
                     raise
                 if tries == 0:
-                    self._log.error("the database refuses to write; what came waits and is not lost", reason=_line(e))
+                    self._log.error("the database refuses to write; what came waits and is not lost", reason=reason_of(e))
                 await self._clock.sleep(max(0.5, self._clock.jitter(0.0, min(30.0, 2.0 ** min(tries, 5)))))
                 tries += 1
             else:
@@ -298,6 +298,3 @@ def _passing(error: Exception) -> bool:
     return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or (
         isinstance(error, DBAPIError) and error.connection_invalidated)
 
-
-def _line(error: Exception) -> str:
-    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]

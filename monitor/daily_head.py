@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Register
 from config.timezone import ALMATY
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from ticketing import heads
 from ticketing.tables import published_head
 
@@ -35,7 +35,7 @@ def daily(jobs: AsyncIOScheduler, db: Database, register: Callable[[], Register]
             await once(db, register(), clock())
         except (SQLAlchemyError, heads.NoHead) as e:
             log.error("the head of the register was not published; it is tried again in an hour",
-                      reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                      reason=reason_of(e))
 
     jobs.add_job(job, IntervalTrigger(hours=1, timezone=ALMATY), id="published head",
                  next_run_time=clock() + timedelta(minutes=2))

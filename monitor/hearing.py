@@ -7,7 +7,6 @@ What is alarmed and told stands in the database, so a restart neither forgets no
 
 from __future__ import annotations
 
-import asyncio
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
 from config.hearing import Hearing
 from config.languages import N_, language
 from config.timezone import ALMATY
 from monitor.core.rhythm import Rhythm
+from monitor.forever import for_ever
 from monitor.store.engine import Database
 from monitor.store.sources import deaf, open_hole
 from monitor.store.tables import event, hole, keep, source
@@ -54,21 +53,8 @@ class Listening:
 
     async def run(self) -> None:
         """For ever; a database that does not answer is asked again."""
-        failing = False
-        while True:
-            try:
-                await self.look()
-                failing = False
-            except SQLAlchemyError as e:
-                if not failing:
-                    log.error("the database cannot be used; nobody watches the sources",
-                              reason=str(getattr(e, "orig", None) or e).splitlines()[0])
-                failing = True
-            except Exception:
-                if not failing:
-                    log.exception("the sources cannot be watched; collecting goes on")
-                failing = True
-            await asyncio.sleep(self._look)
+        await for_ever(self.look, self._look, log, down="the database cannot be used; nobody watches the sources",
+                       fault="the sources cannot be watched; collecting goes on")
 
     async def look(self) -> None:
         """Alarm what is new, tell what is due."""

@@ -17,7 +17,7 @@ from config.settings import Retention
 from config.timezone import ALMATY
 from monitor import drifts
 from monitor.store.authors import rotate_after
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from monitor.store.retention import CHUNK
 from monitor.store.tables import post
 from ticketing.handover import any_stuck, from_the_absent
@@ -45,7 +45,7 @@ def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[
             await db.write(rotate_after, retained().author_key_days, clock())
         except (SQLAlchemyError, OSError) as e:     # OSError: the erasure list outside cannot be written
             log.error("what has expired cannot be erased now; it is tried again in an hour",
-                      reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                      reason=reason_of(e))
 
     made.add_job(retention, IntervalTrigger(hours=1, jitter=300, timezone=ALMATY), id="retention",
                  next_run_time=clock() + timedelta(minutes=1))
@@ -55,7 +55,7 @@ def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[
                 await remind(db, reminding, clock, salt)
             except SQLAlchemyError as e:
                 log.error("the database cannot be used; reminders come a minute later",
-                          reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                          reason=reason_of(e))
 
         made.add_job(minute, IntervalTrigger(minutes=1, timezone=ALMATY), id="reminders",
                      next_run_time=clock() + timedelta(seconds=5))
@@ -65,7 +65,7 @@ def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[
             await look_at_channels(db, learned(), clock)
         except SQLAlchemyError as e:
             log.error("the database cannot be used; the channels are looked at tomorrow",
-                      reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                      reason=reason_of(e))
 
     made.add_job(channels, IntervalTrigger(days=1, jitter=3600, timezone=ALMATY), id="channels",
                  next_run_time=clock() + timedelta(minutes=5))

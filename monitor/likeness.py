@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from ticketing import alike
 from ticketing.service import Service
 
@@ -33,7 +33,7 @@ async def run(db: Database, service: Service, clock: Callable[[], datetime]) -> 
             down = False
         except SQLAlchemyError as e:
             if not down:
-                log.error("the database cannot be used; cards are compared later", reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                log.error("the database cannot be used; cards are compared later", reason=reason_of(e))
             down = True
         except Exception:
             # A fault in comparing must not end what runs: numbers and dates do not hang on it.

@@ -22,7 +22,7 @@ from connectors.base import Answers, Http, KnowsBeforehand, Limit, Response, acc
 from connectors.errors import RateLimited, Transient
 from monitor.core.allowance import Allowance
 from monitor.core.post import Post
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from monitor.store.tables import allowance
 
 AHEAD = 1 / 20
@@ -134,8 +134,7 @@ class Limiter:
         try:
             return await done
         except (DBAPIError, PoolTimeout) as e:
-            line = (str(getattr(e, "orig", None) or e).strip().splitlines() or [""])[0]
-            raise Transient(f"what is asked cannot be counted, the database refuses: {line}") from None
+            raise Transient(f"what is asked cannot be counted, the database refuses: {reason_of(e)}") from None
 
 
 def _promise(c: Connection, account: Account, costs: Sequence[tuple[Limit, float]], held: Mapping[Key, _Promise], now: float,

@@ -20,7 +20,7 @@ from config.languages import N_
 from connectors.base import Answers, Http, KnowsBeforehand
 from connectors.errors import AuthError, BadPayload, CannotAnswer, RateLimited, SourceError, Transient
 from monitor.core.post import Post
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from monitor.store.verdicts import judged_post
 from ticketing.attaching import photos_with
 from ticketing.citizens import BY_HAND, CHANNEL
@@ -93,7 +93,7 @@ class Publisher:
                     recalled = True
                 busy = await self.step()
             except SQLAlchemyError as e:
-                log.error("the database cannot be used; answers wait", reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                log.error("the database cannot be used; answers wait", reason=reason_of(e))
                 busy = 0
             if not busy:
                 try:
@@ -170,7 +170,7 @@ class Publisher:
                 await self._db.write(write, *args)
                 return
             except SQLAlchemyError as e:
-                log.error("what became of an answer cannot be written down yet", reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                log.error("what became of an answer cannot be written down yet", reason=reason_of(e))
                 await self._sleep(min(30.0, 0.2 * 2.0 ** min(tries, 10)))
                 tries += 1
 

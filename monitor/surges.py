@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.surges import explain
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from monitor.store.surge_tables import observed, observer_state, surge_verdict
 from monitor.store.surges import Told, keep
 from monitor.store.tables import post, verdict
@@ -152,7 +152,7 @@ class SurgeWatch:
             except SQLAlchemyError as e:
                 if not failing:
                     log.error("the database cannot be used; surges wait, tickets are not touched by this",
-                              reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                              reason=reason_of(e))
                 failing, rows = True, ()
             except Exception:
                 if not failing:

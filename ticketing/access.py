@@ -40,11 +40,6 @@ def issue(c: Connection, number: str, now: datetime) -> str:
     return f"{code[:4]}-{code[4:]}"
 
 
-def has_code(c: Connection, number: str) -> bool:
-    """Whether a code for this very number was given out."""
-    return c.execute(select(access.c.number).where(access.c.number == number)).first() is not None
-
-
 def opened(c: Connection, number: str, code: str, *, lock: bool = False) -> Row[Any] | None:
     """The card that number and code open; None where they don't fit, and never a word on which of the two.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
+from tqdm import tqdm
 
 from monitor.store.engine import Database, UnusableDatabase, reason_of
 from monitor.store.schema import upgrade
@@ -65,6 +66,27 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
                     yield number, line
         except OSError as e:
             raise Unusable(f"{path}: cannot be read: {e.strerror}") from e
+
+
+def rewrite(source: Path, target: Path, lines: Callable[[BinaryIO], Iterable[bytes | None]], unit: str) -> int:
+    """Write what `lines` makes of a JSONL file, with a progress bar on a terminal. Returns how many lines were none (None)."""
+    try:
+        read = source.open("rb")
+    except OSError as e:
+        raise Unusable(f"{source}: {e.strerror}; give a JSONL file that can be read") from e
+    bad = 0
+    with read:
+        try:
+            out = target.open("wb")
+        except OSError as e:
+            raise Unusable(f"{target}: {e.strerror}; give a file that can be written") from e
+        with out:
+            for line in tqdm(lines(read), unit=unit, disable=not sys.stderr.isatty()):
+                if line is None:
+                    bad += 1
+                else:
+                    out.write(line + b"\n")
+    return bad
 
 
 def warn(text: str) -> None:

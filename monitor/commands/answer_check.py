@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
 import msgspec
-from tqdm import tqdm
 
 from config.answers import load_answer_words
 from config.knowledge import KnowledgeError, load_language
-from monitor.commands import Unusable
+from monitor.commands import Unusable, rewrite
 from monitor.core.row import BadLine, parse_time
 from monitor.core.verdict import Language
 from ticketing.deadlines import kazakhstan
@@ -93,20 +92,5 @@ def run(args: argparse.Namespace) -> int:
         checker = Checker(load_answer_words(args.knowledge), load_language(args.knowledge), kazakhstan())
     except KnowledgeError as e:
         raise Unusable(str(e)) from e
-    try:
-        lines = args.input.open("rb")
-    except OSError as e:
-        raise Unusable(f"{args.input}: {e.strerror}; give a JSONL file that can be read") from e
-    bad = 0
-    with lines:
-        try:
-            out = args.out.open("wb")
-        except OSError as e:
-            raise Unusable(f"{args.out}: {e.strerror}; give a file that can be written") from e
-        with out:
-            for line in tqdm(check_lines(lines, checker, str(args.input)), unit=" answers", disable=not sys.stderr.isatty()):
-                if line is None:
-                    bad += 1
-                else:
-                    out.write(line + b"\n")
+    bad = rewrite(args.input, args.out, lambda lines: check_lines(lines, checker, str(args.input)), " answers")
     return 1 if bad else 0

@@ -29,7 +29,7 @@ from monitor.core.post import Post
 from monitor.core.row import as_post, parse_row
 from monitor.pipeline import BATCH, Pipeline
 from monitor.setting import Setting, now, read
-from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.engine import Database, UnusableDatabase, reason_of
 from monitor.store.posts import store_posts
 from monitor.store.schema import upgrade
 from monitor.store.surge_tables import surge
@@ -88,7 +88,7 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
     try:
         return _once(db, args.json) if args.once else _live(db, folder, args.port)
     except DBAPIError as e:
-        raise Unusable(f"{folder / 'qulaq.db'}: the database refused: {str(e.orig).splitlines()[0]}; make room or choose "
+        raise Unusable(f"{folder / 'qulaq.db'}: the database refused: {reason_of(e)}; make room or choose "
                        "another folder: --data DIR") from e
     except OSError as e:
         raise Unusable(f"{folder}: the demo cannot keep its state here: {e.strerror or e}") from e

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-from tqdm import tqdm
 
 from config.knowledge import KnowledgeError, load_knowledge
-from monitor.commands import Unusable
+from monitor.commands import Unusable, rewrite
 from monitor.core.judge import Judge
 from monitor.core.registry import Registry
 from monitor.core.row import BadLine, Row, as_post, parse_row
@@ -73,21 +72,6 @@ def run(args: argparse.Namespace) -> int:
         raise Unusable(str(e)) from e
     if args.home is not None and args.home not in knowledge.registry:
         raise Unusable(f"--home: {args.home!r} is not the KATO code of an akimat; look it up in config/knowledge/akimats.tsv")
-    try:
-        lines = args.input.open("rb")
-    except OSError as e:
-        raise Unusable(f"{args.input}: {e.strerror}; give a JSONL file that can be read") from e
-    bad = 0
-    with lines:
-        try:
-            out = args.out.open("wb")
-        except OSError as e:
-            raise Unusable(f"{args.out}: {e.strerror}; give a file that can be written") from e
-        with out:
-            judged = judge_lines(lines, Judge(knowledge), args.home, str(args.input))
-            for line in tqdm(judged, unit=" posts", disable=not sys.stderr.isatty()):
-                if line is None:
-                    bad += 1
-                else:
-                    out.write(line + b"\n")
+    judge = Judge(knowledge)
+    bad = rewrite(args.input, args.out, lambda lines: judge_lines(lines, judge, args.home, str(args.input)), " posts")
     return 1 if bad else 0

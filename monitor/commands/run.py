@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from monitor.app import App, CannotListen, talk, watched
 from monitor.commands import Unusable, first_problem, warn
 from monitor.setting import WRONG, read
-from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.engine import Database, UnusableDatabase, reason_of
 from monitor.store.schema import upgrade
 from ticketing import guard
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     except WRONG as e:
         raise Unusable(first_problem(path, e)) from e
     except DBAPIError as e:
-        raise Unusable(f"{path}: database: {str(e.orig).strip().splitlines()[0]}; check who owns its tables") from e
+        raise Unusable(f"{path}: database: {reason_of(e)}; check who owns its tables") from e
     talk()
     try:
         serve(App(db, setting, watcher, ready=lambda address: warn(f"Qulaq listens: {address}")))

@@ -7,7 +7,6 @@ each message can be followed from the alert to the verdict that it rests on.
 
 from __future__ import annotations
 
-import asyncio
 import html
 from base64 import b64encode
 from collections.abc import Callable
@@ -19,11 +18,11 @@ from urllib.parse import quote
 import structlog
 from sqlalchemy import Connection, Row, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
 from config.languages import N_, language
 from config.settings import Alerts
 from config.timezone import ALMATY
+from monitor.forever import for_ever
 from monitor.response import words
 from monitor.response.picture import png
 from monitor.store import surges
@@ -67,23 +66,14 @@ class Telling:
         self._db, self._policy, self._clock, self._look = db, policy, clock, look
 
     async def run(self) -> None:
-        failing = False
-        while True:
-            try:
-                policy, now = self._policy(), self._clock()
-                if await self._db.read(anything_to_do, policy, now):
-                    await self._db.write(tell, policy, now)
-                failing = False
-            except SQLAlchemyError as e:
-                if not failing:
-                    log.error("the database cannot be used; alerts wait",
-                              reason=str(getattr(e, "orig", None) or e).splitlines()[0])
-                failing = True
-            except Exception:
-                if not failing:
-                    log.exception("alerts cannot be planned; tickets are not touched by this")
-                failing = True
-            await asyncio.sleep(self._look)
+        """For ever."""
+        await for_ever(self._step, self._look, log, down="the database cannot be used; alerts wait",
+                       fault="alerts cannot be planned; tickets are not touched by this")
+
+    async def _step(self) -> None:
+        policy, now = self._policy(), self._clock()
+        if await self._db.read(anything_to_do, policy, now):
+            await self._db.write(tell, policy, now)
 
 
 def anything_to_do(c: Connection, policy: Policy, now: datetime) -> bool:

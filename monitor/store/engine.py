@@ -154,4 +154,4 @@ def shown(url: str | URL) -> str:
 
 def reason_of(error: BaseException) -> str:
     """What the database's driver says is wrong, as one line."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from monitor.store.engine import Database, UnusableDatabase
+from monitor.store.engine import Database, UnusableDatabase, reason_of
 from monitor.store.surge_tables import surge as _surge  # noqa: F401 - registers the tables of surges
 from monitor.store.tables import metadata
 
@@ -49,7 +49,7 @@ def upgrade(db: Database) -> tuple[str | None, str]:
     try:
         return _upgraded(db)
     except DBAPIError as e:
-        raise UnusableDatabase(f"{db.name}: {str(e.orig).strip().splitlines()[0]}; nothing was changed, try again") from e
+        raise UnusableDatabase(f"{db.name}: {reason_of(e)}; nothing was changed, try again") from e
 
 
 def _upgraded(db: Database) -> tuple[str | None, str]:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from monitor.core.post import Post, clean_text
 from monitor.core.rhythm import Rhythm
+from monitor.store.engine import reason_of
 from monitor.store.posts import Stored, encodable, store_posts
 from monitor.store.tables import damaged, event, hole, inbound, source
 
@@ -166,8 +167,7 @@ def _apart(c: Connection, posts: Sequence[Post], at: datetime) -> tuple[Stored, 
             return store_posts(c, posts, at), []
     except REFUSALS as e:
         if len(posts) == 1:
-            why = str(getattr(e, "orig", None) or e).strip().splitlines() or [type(e).__name__]
-            return Stored(), [(f"{posts[0].native_id[:80]!r}: the database refuses it: {why[0][:200]}",
+            return Stored(), [(f"{posts[0].native_id[:80]!r}: the database refuses it: {reason_of(e)[:200]}",
                                f"{posts[0].network} {posts[0].native_id}\n{posts[0].text}".encode("utf-8", "replace"))]
     half = len(posts) // 2
     first, aside = _apart(c, posts[:half], at)

@@ -19,7 +19,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.error import RetryAfter, TelegramError
 
 from config.languages import N_, language
-from monitor.store.engine import Database
+from monitor.store.engine import Database, reason_of
 from monitor.store.tables import post
 from ticketing import access
 from ticketing.bot.citizen_talk import TALK, TAP, Taps, talk_of
@@ -73,7 +73,7 @@ class ToCitizens:
                 busy = await self.step()
             except SQLAlchemyError as e:
                 log.error("the database cannot be used; what citizens are told waits",
-                          reason=str(getattr(e, "orig", None) or e).splitlines()[0])
+                          reason=reason_of(e))
                 await self._sleep(5.0)
                 continue
             if not busy:

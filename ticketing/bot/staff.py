@@ -151,7 +151,7 @@ class StaffBot:
         row = queries.ticket_by_id(c, press.ticket)
         if row is None:
             return (Answer(query.id, _("There is no such card."), True),)
-        if not self._of_office(person, row):
+        if not self._cards.of_office(person, row):
             return (Answer(query.id, _("This belongs to another office."), True),)
         if group is not None and row.office != group:
             return (Answer(query.id, _("This card is of another office than this group: ask me in private."), True),)
@@ -337,7 +337,7 @@ class StaffBot:
         if row is None:
             said = _("There is no number %(number)s.") % {"number": html.escape(typed[:40], quote=False)}
             return (Say(chat, said if typed.strip() else _("Write the number after the command: /find 551-2026-123")),)
-        if not self._of_office(person, row):
+        if not self._cards.of_office(person, row):
             return (Say(chat, _("This belongs to another office.")),)
         if group is not None and row.office != group:
             return (Say(chat, _("This card is of another office than this group: ask me in private.")),)
@@ -407,7 +407,7 @@ class StaffBot:
         if row is None:
             return ()
         _ = language(person.language).gettext
-        if not self._of_office(person, row) or not rules.may(person.role, "redirect"):
+        if not self._cards.of_office(person, row) or not rules.may(person.role, "redirect"):
             return (Say(chat, _("Your role does not allow this.")),)
         codes = [code for code in candidates.search(self._registry, (message.text or "")[:_SEARCHABLE], row.akimat)
                  if code != row.akimat]
@@ -440,10 +440,6 @@ class StaffBot:
         return (Say(chat, card.html, card.rows, number if waits else None, person.id),)
 
     # --- who may
-
-    def _of_office(self, person: Account, row: Row[Any]) -> bool:
-        above = self._registry.ancestors(row.office) if row.office in self._registry else ()
-        return people.may_act(person, row.office, above)
 
     @staticmethod
     def _refusal(refused: Refused, person: Account) -> str:

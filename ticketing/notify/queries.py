@@ -129,11 +129,6 @@ def waiting_for(c: Connection, person: Person, limit: int) -> tuple[int, list[st
     return _listed(c, _of(person) & ticket.c.status.in_(sorted(WAITING)), ticket.c.due_first, limit)
 
 
-def accepted_by(c: Connection, person: Person, limit: int) -> tuple[int, list[str]]:
-    """How many tickets this person has accepted and not yet answered, and the numbers of the most pressing."""
-    return _listed(c, (ticket.c.responsible == person.id) & (ticket.c.status == "accepted"), ticket.c.due_final, limit)
-
-
 def _listed(c: Connection, which: Any, due: Any, limit: int) -> tuple[int, list[str]]:
     count = c.execute(select(func.count()).select_from(ticket).where(which)).scalar_one()
     rows = c.execute(select(ticket.c.number).where(which).order_by(_URGENT_FIRST, due, ticket.c.id).limit(limit)).scalars()
