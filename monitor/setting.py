@@ -24,13 +24,13 @@ from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
 from monitor.core.post import Post
 from monitor.core.verdict import Verdict
-from monitor.pipeline import Pipeline
 from monitor.surge.rules import Rules
 from ticketing.desk import Desk, desk
-from ticketing.service import Service
 
 if TYPE_CHECKING:
     from monitor.learning.inforce import Learned
+    from monitor.pipeline import Pipeline
+    from ticketing.service import Service
 
 log = structlog.get_logger("qulaq")
 
@@ -74,6 +74,7 @@ class Setting:
 
     def service(self) -> Service:
         """The verbs under this setting."""
+        from ticketing.service import Service  # with the database's libraries, that `check` need not wait for
         return Service(self.desk)
 
 
@@ -141,6 +142,8 @@ def checked(document: Document, knowledge: Knowledge | None, *, insist: bool = T
 
 def line(config: str | None, received: Callable[[Post], datetime] | None = None) -> Pipeline:
     """The way from a stored post to a ticket, for commands that need no network."""
+    from monitor.pipeline import Pipeline
+    from ticketing.service import Service
     if config:
         setting = read(config, insist=False)
         for fault in dict.fromkeys(setting.learned.faults.values() if setting.learned else ()):

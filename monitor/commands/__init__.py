@@ -1,4 +1,7 @@
-"""One file is one command: `add_arguments(parser)` and `run(args) -> exit status`. What several need stands here."""
+"""One file is one command: `add_arguments(parser)` and `run(args) -> exit status`. What several need stands here.
+
+Databases and progress bars are imported where they are used: `judge`, `due` and `check` open none, and need not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
-from tqdm import tqdm
 
-from monitor.store.engine import Database, UnusableDatabase, reason_of
-from monitor.store.schema import upgrade
+if TYPE_CHECKING:
+    from monitor.store.engine import Database
 
 
 class Unusable(Exception):
@@ -29,6 +30,10 @@ def add_database(parser: argparse.ArgumentParser, required: bool = True) -> None
 @contextmanager
 def open_database(args: argparse.Namespace, *, make: bool = False, migrate: bool = True) -> Iterator[Database]:
     """The database that `--db` names, in its newest form. Unless `make`, a missing SQLite file is an error."""
+    from sqlalchemy.exc import DBAPIError
+
+    from monitor.store.engine import Database, UnusableDatabase, reason_of
+    from monitor.store.schema import upgrade
     try:
         db = Database(args.db)
         file = db.engine.url.database
@@ -70,6 +75,8 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
 
 def rewrite(source: Path, target: Path, lines: Callable[[BinaryIO], Iterable[bytes | None]], unit: str) -> int:
     """Write what `lines` makes of a JSONL file, with a progress bar on a terminal. Returns how many lines were none (None)."""
+    from tqdm import tqdm
+
     try:
         read = source.open("rb")
     except OSError as e:

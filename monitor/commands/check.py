@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import connectors
 from config.document import ConfigErrors, Unreadable, read
@@ -22,11 +23,11 @@ from config.workdays import load_workdays
 from connectors.base import Probes, secrets_of
 from connectors.errors import SourceError
 from connectors.markup import one_line
-from monitor.app import polled
 from monitor.commands import Unusable, warn
-from monitor.commands.source import LONGEST, poll_once
-from monitor.http import WebHttp, scrubbed
 from monitor.setting import checked, knowledge_folder, learned, options_of
+
+if TYPE_CHECKING:
+    from monitor.http import WebHttp
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +106,8 @@ def _summary(path: str, settings: Settings) -> str:
 
 async def _ask(settings: Settings) -> int:
     """Ask every enabled source once, all at the same time; returns how many failed."""
+    from monitor.app import polled  # the whole daemon: half a second that a check without --online need not wait
+
     wanted = [source for source in polled(settings) if source.enabled]   # the staff bot's own poller, too
     results = await asyncio.gather(*(_ask_one(source) for source in wanted))
     for source, (fine, said) in zip(wanted, results, strict=True):
@@ -115,6 +118,9 @@ async def _ask(settings: Settings) -> int:
 
 
 async def _ask_one(source: Source) -> tuple[bool, str]:
+    from monitor.commands.source import LONGEST, poll_once
+    from monitor.http import WebHttp, scrubbed
+
     secrets = secrets_of(options_of(source))
     try:
         async with WebHttp(secrets=secrets) as http:
@@ -130,6 +136,8 @@ async def _ask_one(source: Source) -> tuple[bool, str]:
 
 async def probed(source: Source, http: WebHttp) -> list[str]:
     """What a source's credential opens, where its connector can say so."""
+    from monitor.commands.source import LONGEST
+
     connector = connectors.find(source.network)(source.name, options_of(source))
     async with asyncio.timeout(LONGEST):
         return await connector.probe(http) if isinstance(connector, Probes) else []
