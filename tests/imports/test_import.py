@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
 from sqlalchemy import func, select
 
-from config.knowledge import load_knowledge
 from monitor.cli import main
 from monitor.store.engine import Database
 from monitor.store.tables import post, verdict
@@ -21,15 +19,8 @@ from ticketing.tables import delivery, entry, ticket
 
 KZ = ["Өтініш нөмірі", "Тақырыбы", "Өтініш мазмұны", "Берілген күні", "Мәртебесі", "Аудан"]
 RU = ["№ карточки", "Категория", "Описание проблемы", "Дата создания", "Статус", "Адрес", "Телефон"]
-READ_ONCE = lru_cache(load_knowledge)
 WATER = "На улице Естая, 7 третий день нет холодной воды, примите меры"
 ROAD = "Естай көшесінде шұңқыр көп, көлік жүре алмайды, жөндеп беріңіздер"
-
-
-@pytest.fixture(autouse=True)
-def knowledge_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real knowledge, but not read anew for every command."""
-    monkeypatch.setattr("monitor.setting.load_knowledge", READ_ONCE)
 
 
 @pytest.fixture
