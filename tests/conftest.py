@@ -5,29 +5,16 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
+import once  # noqa: F401 - first: the knowledge is read once
 import pytest
 from sqlalchemy import text
 
-import config.knowledge as bundled
 import monitor.store.surge_tables  # noqa: F401 - registers its tables in the metadata
 import ticketing.tables  # noqa: F401 - the same
-from monitor.core.knowledge import Knowledge
 from monitor.store.engine import Database
 from monitor.store.tables import metadata
-
-_load = bundled.load_knowledge
-_once = cache(_load)
-
-
-def load_once(folder: Path | None = None) -> Knowledge:
-    """The bundled knowledge is half a second's work, never changes and is only read: once in each worker of the suite."""
-    return _once() if folder is None else _load(folder)
-
-
-bundled.load_knowledge = load_once      # before any module takes it by name: conftest.py is imported first
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import program
 import pytest
 from sqlalchemy import func, select
 
@@ -38,7 +36,7 @@ class Daemon:
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: program.Program | None = None
         self.db = Database(f"sqlite:///{folder}/q.db")
 
     def write(self, *sources: str) -> None:
@@ -50,9 +48,7 @@ class Daemon:
         return f"{{name: {name}, network: replay, path: {name}.jsonl}}"
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, str(ROOT / "run_monitor.py"), "run", "-c", str(self.config)],
-                                            stderr=log, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        self.process = program.start("run", "-c", str(self.config), stderr=self.log)
         self.until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1).status == 200)
 
     def until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -223,8 +219,7 @@ def test_what_it_cannot_start_with_is_one_line(daemon: Daemon, change: tuple[str
     (daemon.folder / "junk.db").write_bytes(b"no database at all " * 500)
     daemon.write(daemon.posts("first", request(1)))
     daemon.config.write_text(daemon.config.read_text().replace(*change))
-    done = subprocess.run([sys.executable, str(ROOT / "run_monitor.py"), "run", "-c", str(daemon.config)],
-                          capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert program.start("run", "-c", str(daemon.config), stderr=daemon.log).wait() == 2
+    told = daemon.log.read_text()
+    assert said in told
+    assert told.count("\n") == 1

@@ -1,0 +1,108 @@
+"""The program as a process of its own, forked from one that has imported it: two seconds' work that no test is about.
+
+It runs the same `main` with its own pid, streams and folder, and dies by a signal as it would anywhere. Started as the user
+starts it, by `run_monitor.py`, it is in tests/demo, tests/ingest and tests/telegram/test_citizen_daemon.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(slots=True)
+class Program:
+    """A running `qulaq …`, with what a subprocess.Popen offers."""
+
+    pid: int
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it runs; a signal that ended it counts below zero."""
+        if self.returncode is None:
+            self.returncode = _ask(poll=self.pid)
+        return self.returncode
+
+    def wait(self, timeout: float = 30.0) -> int:
+        """Its exit status. Raises TimeoutError."""
+        end = time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"process {self.pid} still runs after {timeout} s")
+            time.sleep(0.01)
+        return status
+
+    def send_signal(self, sign: signal.Signals) -> None:
+        """Nothing happens where it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, sign)
+
+    def kill(self) -> None:
+        """As kill -9 does."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start(*words: str, stderr: Path, stdout: Path = Path(os.devnull)) -> Program:
+    """Run `qulaq WORDS`; what it says is added to the files."""
+    return Program(_ask(words=words, files=[os.devnull, str(stdout), str(stderr)]))
+
+
+@cache
+def _mother() -> subprocess.Popen[bytes]:
+    made = subprocess.Popen([sys.executable, __file__], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            env={**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}", "PYTHONUNBUFFERED": "1"})
+    atexit.register(made.communicate)
+    return made
+
+
+def _ask(**what: Any) -> Any:
+    mother = _mother()
+    assert mother.stdin is not None
+    assert mother.stdout is not None
+    mother.stdin.write(json.dumps(what).encode() + b"\n")
+    mother.stdin.flush()
+    return json.loads(mother.stdout.readline())
+
+
+def serve() -> None:
+    """The process that forks: a line of JSON in, a line out, until its caller is gone."""
+    import once
+
+    from config.surges import load_rules
+    from monitor.cli import main
+    from monitor.setting import models
+
+    import_module("monitor.commands.run")
+    once.bundled()
+    models()
+    load_rules()        # a package with a file for every country on earth
+    gc.collect()
+    gc.freeze()         # or each child goes through all of it again when it ends
+    for line in iter(sys.stdin.readline, ""):
+        asked = json.loads(line)
+        if (running := asked.get("poll")) is not None:
+            done, status = os.waitpid(running, os.WNOHANG)
+            print(json.dumps(os.waitstatus_to_exitcode(status) if done else None), flush=True)
+        elif (pid := os.fork()) != 0:
+            print(pid, flush=True)
+        else:
+            for number, file in enumerate(asked["files"]):
+                os.dup2(os.open(file, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+            raise SystemExit(main(asked["words"]))
+
+
+if __name__ == "__main__":
+    serve()
