@@ -38,6 +38,7 @@ _LATE = re.compile("[аәеиоөуүыіэ][^аәеиоөуүыіэ]+ә")
 _LONG = re.compile("аа|оо|өө|уу|үү|ээ|[еөүи][бвгджзйклмнңпрстфхцчш]+[өү]")
 _ALSO_TATAR = re.compile("[әғқұ]")
 _CYRILLIC = re.compile("[а-яёӏ-ӿіўґєї]")
+_BEYOND = re.compile("[^\\x00-ӿ]")
 _SENTENCE = re.compile(r"[.!?…\n;]")
 AS_CYRILLIC = 0.5
 """What the Kazakh look of a Latin word, spelt in Cyrillic, weighs beside its own trigrams."""
@@ -86,18 +87,13 @@ class LanguageModel:
 
     def of(self, text: Text) -> Language:
         """The language of a text."""
-        typed = clean = text.clean[:READ]
-        clean = clean.lower()
-        if "@" in clean or "#" in clean or "://" in clean:
-            without = _SKIPPED.sub(" ", clean)
-            clean = without if _WORD.search(without) else clean
-        words: list[str] = _WORD.findall(clean)
+        typed, clean, words = self._read(text)
         if not words:
             return "other"
         latin = [w for w in words if w[0] < "Ѐ" and not _CYRILLIC.search(w)]
         if 3 * len(latin) > 2 * len(words):
             return self._of_latin(latin, clean)
-        if latin or max(clean) > "ӿ":
+        if latin or _BEYOND.search(clean):
             words = [w for w in words if _CYRILLIC.search(w)]
             if not words:
                 return "other"
@@ -106,7 +102,8 @@ class LanguageModel:
         if self._foreign(words, clean):
             return "other"
         total = sum(weights)
-        if sum([w > 1 for w in weights]) > 1 and sum([w < -1 for w in weights]) > 1 and self._changes(self._said(typed)):
+        if max(weights) > 1 and min(weights) < -1 and sum([w > 1 for w in weights]) > 1 and sum([w < -1 for w in weights]) > 1 and (
+                self._changes(self._said(typed))):
             return "mixed"
         if total < UNSURE * len(words) and _ONLY_KAZAKH.search(clean):
             own = sum([1 for w in words if _ONLY_KAZAKH.search(w)])
@@ -123,6 +120,19 @@ class LanguageModel:
         if total > 0 and _KAZAKH.search(clean):
             return "kk"
         return "kk_plain" if total > DOUBT else "ru"
+
+    def _read(self, text: Text) -> tuple[str, str, list[str]]:
+        """The text as typed, in lower case without links and handles, and its words: letters only."""
+        typed = clean = text.clean
+        if len(clean) > READ:
+            typed = clean = clean[:READ]
+        clean = clean.lower()
+        if "@" in clean or "#" in clean or "://" in clean:
+            without = _SKIPPED.sub(" ", clean)
+            clean = without if _WORD.search(without) else clean
+        elif clean == text.lower and not text.spread:       # its words are found already, but for the digits in them
+            return typed, clean, [part for word in text.words for part in ((word,) if word.isalpha() else _WORD.findall(word))]
+        return typed, clean, _WORD.findall(clean)
 
     def _weigh(self, word: str) -> float:
         """Log-odds of a Cyrillic word, Kazakh above zero."""
