@@ -288,11 +288,11 @@ def counts(cue: Cue, hit: Hit, text: Text) -> bool:
 def signs(reading: Reading, endings: Sequence[Hit]) -> None:
     """Put on each head the signs of its own sentence and its own place in it."""
     text, sentence = reading.text, reading.sentence
-    of_sentence: dict[int, set[str]] = {}
+    of_sentence: dict[int, dict[str, None]] = {}     # no set: sums of weights must not depend on its order
     for hit in (*reading.hits, *endings):
         for mark in hit.marks:
             if isinstance(mark, Cue) and counts(mark, hit, text):
-                of_sentence.setdefault(sentence[hit.first], set()).add(mark.name)
+                of_sentence.setdefault(sentence[hit.first], {})[mark.name] = None
     n = len(text.words)
     beside = {i for hit in reading.hits for mark in hit.marks if isinstance(mark, Cue) and mark.name == "beside"
               for i in range(hit.first, hit.last + 1)}

@@ -87,7 +87,9 @@ def homes(text: Text, contacts: Sequence[Span]) -> list[Span]:
                 and not _OPPOSITE.match(clean, house.end()):
             take(start, house.end())
 
-    for m in _FLAT.finditer(clean):
+    line = text.line
+    # A pattern is tried only where what it cannot do without is there: `_FLAT` a dash, "кв", "пәтер" or "үй".
+    for m in _FLAT.finditer(clean) if "-" in clean or "–" in clean or "кв" in line or "патер" in line or "уй" in line else ():
         start = _road(clean, m.start())
         if (m["dash"] or m["first"]) and (start is None or clean[m.start() - 2:m.start()].strip() == "№" or not _TYPED.search(clean[start:m.start()]) or _RANGE.search(clean[max(0, start - 12):start]) or _RANGE.search(clean[max(0, m.start() - 8):m.start()])):
             continue
@@ -96,7 +98,7 @@ def homes(text: Text, contacts: Sequence[Span]) -> list[Span]:
         near(m.end(), 25 if m["place"] else 40)
     for m in _KIN.finditer(clean) if not _KIN_WORDS.isdisjoint(text.folded) else ():
         near(m.end(), 60)
-    for m in _HOUSE.finditer(clean) if "тур" in text.line or "жив" in text.line else ():     # what `_LIVING_AFTER` needs
+    for m in _HOUSE.finditer(clean) if "тур" in line or "жив" in line else ():     # what `_LIVING_AFTER` needs
         if _LIVING_AFTER.match(clean, m.end()):
             start = _road(clean, m.start())
             if start is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
 
 from monitor.core import address, classify, location, privacy
 from monitor.core.accounts import Accounts
@@ -17,7 +19,7 @@ from monitor.core.post import Post
 from monitor.core.registry import Name
 from monitor.core.sound import Sounds
 from monitor.core.text import READ_LIMIT, Text
-from monitor.core.verdict import Decision, Reason, Verdict
+from monitor.core.verdict import Decision, Language, Reason, Verdict
 
 UNASKED = 0.02
 """Score of a post in which nothing points to an authority: one in fifty such posts of the labelled sets was addressed."""
@@ -32,6 +34,7 @@ class Judge:
         self.knowledge = knowledge
         self.sounds = Sounds(knowledge.registry)
         self.accounts = Accounts(knowledge.address, knowledge.registry, knowledge.accounts, self.sounds)
+        self._unasked = {language: Verdict(False, UNASKED, "ignore", language, ruleset=knowledge.ruleset) for language in get_args(Language)}
 
     def __call__(self, post: Post) -> Verdict:
         """The verdict on one revision of a post."""
@@ -42,7 +45,7 @@ class Judge:
         spoken_to = self.spoken_to(post)
         asked = self.signs(post, text, spoken_to)
         if asked is None:
-            return Verdict(False, UNASKED, "ignore", language, pii=pii, ruleset=knowledge.ruleset)
+            return replace(self._unasked[language], pii=pii) if pii else self._unasked[language]
         reading, head, signs = asked
         model = knowledge.model
         odds = model.bias + sum(model.weights.get(k, 0.0) * v for k, v in signs.items())
@@ -108,7 +111,7 @@ class Judge:
         """The text as read, its best word for an akimat, and all signs."""
         knowledge = self.knowledge
         hits = knowledge.address.find(text)
-        if not spoken_to and not any(self.calls(mark) for hit in hits for mark in hit.marks):
+        if not spoken_to and not (hits and any(self.calls(mark) for hit in hits for mark in hit.marks)):
             return None
         reading = address.read(text, hits, knowledge.registry, self.sounds)
         endings = knowledge.address.endings(text)

@@ -38,6 +38,7 @@ _LATE = re.compile("[аәеиоөуүыіэ][^аәеиоөуүыіэ]+ә")
 _LONG = re.compile("аа|оо|өө|уу|үү|ээ|[еөүи][бвгджзйклмнңпрстфхцчш]+[өү]")
 _ALSO_TATAR = re.compile("[әғқұ]")
 _CYRILLIC = re.compile("[а-яёӏ-ӿіўґєї]")
+_BEYOND = re.compile("[^\\x00-ӿ]")
 _SENTENCE = re.compile(r"[.!?…\n;]")
 AS_CYRILLIC = 0.5
 """What the Kazakh look of a Latin word, spelt in Cyrillic, weighs beside its own trigrams."""
@@ -45,19 +46,19 @@ READ = 3_000
 """Characters whose language is looked at."""
 CAP = 4.0
 """The most that one word may weigh."""
-CHANGE, CHANGE_AT_STOP = 5.0, 1.0
+CHANGE, CHANGE_AT_STOP = 5.0, 2.0
 """What it costs to change sides between two words, and at the end of a sentence."""
 STRETCH = 4.5
 """What the words of each side must weigh in all for a text to be mixed."""
-UNLISTED = 9.0
+UNLISTED = 7.5
 """The same for stretches without a single listed word or letter of their language."""
 NAME = 0.3
 SHORT = 18
 """Words up to which two words make a stretch; else three."""
-SHARE = 0.06
+SHARE = 0.1
 """The share of the words that each side must have in a long text: a name or a quotation does not make it mixed."""
-DOUBT = 0.8
-"""What a text without Kazakh letters must weigh to be Kazakh: a lone loan is rather Russian."""
+DOUBT, DOUBT_UNLISTED = 0.8, 1.4
+"""What a text without Kazakh letters must weigh to be Kazakh, and without a listed word: a lone loan or nickname is rather Russian."""
 UNSURE = 0.35
 """Weight per word below which langdetect is asked."""
 AKIN = {"kyrgyz": (1, 1), "uzbek": (1, 1), "tatar": (1, 3), "uyghur": (1, 3), "ukrainian": (2, 8)}
@@ -86,18 +87,13 @@ class LanguageModel:
 
     def of(self, text: Text) -> Language:
         """The language of a text."""
-        typed = clean = text.clean[:READ]
-        clean = clean.lower()
-        if "@" in clean or "#" in clean or "://" in clean:
-            without = _SKIPPED.sub(" ", clean)
-            clean = without if _WORD.search(without) else clean
-        words: list[str] = _WORD.findall(clean)
+        typed, clean, words = self._read(text)
         if not words:
             return "other"
         latin = [w for w in words if w[0] < "Ѐ" and not _CYRILLIC.search(w)]
         if 3 * len(latin) > 2 * len(words):
             return self._of_latin(latin, clean)
-        if latin or max(clean) > "ӿ":
+        if latin or _BEYOND.search(clean):
             words = [w for w in words if _CYRILLIC.search(w)]
             if not words:
                 return "other"
@@ -106,7 +102,8 @@ class LanguageModel:
         if self._foreign(words, clean):
             return "other"
         total = sum(weights)
-        if sum([w > 1 for w in weights]) > 1 and sum([w < -1 for w in weights]) > 1 and self._changes(self._said(typed)):
+        if max(weights) > 1 and min(weights) < -1 and sum([w > 1 for w in weights]) > 1 and sum([w < -1 for w in weights]) > 1 and (
+                self._changes(self._said(typed))):
             return "mixed"
         if total < UNSURE * len(words) and _ONLY_KAZAKH.search(clean):
             own = sum([1 for w in words if _ONLY_KAZAKH.search(w)])
@@ -120,9 +117,22 @@ class LanguageModel:
                 return asked
             if asked == "kk":
                 total = 1.0
-        if total > 0 and _KAZAKH.search(clean):
+        if total >= 0 and _KAZAKH.search(clean):
             return "kk"
-        return "kk_plain" if total > DOUBT else "ru"
+        return "kk_plain" if total > (DOUBT if not self._words["kk"].isdisjoint(words) else DOUBT_UNLISTED) else "ru"
+
+    def _read(self, text: Text) -> tuple[str, str, list[str]]:
+        """The text as typed, in lower case without links and handles, and its words: letters only."""
+        typed = clean = text.clean
+        if len(clean) > READ:
+            typed = clean = clean[:READ]
+        clean = clean.lower()
+        if "@" in clean or "#" in clean or "://" in clean:
+            without = _SKIPPED.sub(" ", clean)
+            clean = without if _WORD.search(without) else clean
+        elif clean == text.lower and not text.spread:       # its words are found already, but for the digits in them
+            return typed, clean, [part for word in text.words for part in ((word,) if word.isalpha() else _WORD.findall(word))]
+        return typed, clean, _WORD.findall(clean)
 
     def _weigh(self, word: str) -> float:
         """Log-odds of a Cyrillic word, Kazakh above zero."""
@@ -132,14 +142,14 @@ class LanguageModel:
             return (CAP if _KAZAKH.search(word) else 2.5) if kk else -2.5
         if kk:
             return 0.0
+        if len(word) >= 4 and len(set(word)) <= 2:
+            return 0.0      # ахаха, лалала, рррр
         if _ODD.search(word):
             if _REPEATED.search(word):
                 return self.weigh(_REPEATED.sub(r"\1", word))
             word = word.translate(_TYPED_FOR)
         if _ONLY_KAZAKH.search(word):
             return CAP
-        if len(word) >= 4 and len(set(word)) <= 2:
-            return 0.0      # ахаха, лалала
         weight = 0.0
         if _MARKED.search(word):
             weight = CAP if _KAZAKH.search(word) else -2.0

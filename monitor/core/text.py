@@ -79,11 +79,12 @@ def one_spelling(word: str) -> str:
 class Text:
     """A post's text as words. `words` are as typed in lower case, `folded` in one spelling; both have the same length.
 
-    `line` is what the automaton reads: each word between two blanks of its own, so that a pattern with its own blanks
-    matches whole words only, and neighbours don't share a blank.
+    `lower` is what they were found in, `spread` whether single letters were joined to words. `line` is what the automaton reads:
+    each word between two blanks of its own, so that a pattern with its own blanks matches whole words only, and neighbours
+    don't share a blank.
     """
 
-    __slots__ = ("_gaps", "_origin", "_spans", "_starts", "clean", "cut", "folded", "line", "raw", "words")
+    __slots__ = ("_gaps", "_origin", "_spans", "_starts", "clean", "cut", "folded", "line", "lower", "raw", "spread", "words")
 
     def __init__(self, raw: str) -> None:
         self.raw = raw
@@ -95,20 +96,23 @@ class Text:
             self._origin = kept
             clean = "".join([clean[i] for i in kept])
         self.clean = clean
-        lower = clean.lower()
+        self.lower = lower = clean.lower()
         if len(lower) != len(clean):  # İ becomes two characters
-            lower = "".join([c.lower()[0] for c in clean])
+            self.lower = lower = "".join([c.lower()[0] for c in clean])
         words: list[str] = _WORD.findall(lower)
         self._spans: list[tuple[int, int]] | None = None
         self._starts: list[int] | None = None
         self._gaps: list[str] | None = None
         line = "  ".join(words)
-        if _SPREAD.search(f" {line} "):
+        self.spread = 1 in map(len, words) and _SPREAD.search(f" {line} ") is not None
+        if self.spread:
             words = self._together(lower)
             line = "  ".join(words)
         self.words = words
         for old, new in _FOLDS:
             line = line.replace(old, new)
+        if "   " in f" {line} " or not line:      # a lone ь or ъ stays as it was typed: no word may vanish
+            line = "  ".join([f or w for w, f in zip(words, line.split("  "), strict=True)] if words else ())
         if _LATIN.search(line):
             folded = [one_spelling(w) if _LATIN.search(w) else f
                       for w, f in zip(words, line.split("  "), strict=True)] if words else []
@@ -162,7 +166,7 @@ class Text:
     def word_at(self, offset: int) -> int:
         """The index of the word that an offset in `line` lies in."""
         if self._starts is None:
-            self._starts = list(accumulate((len(w) + 2 for w in self.folded), initial=0))
+            self._starts = list(accumulate([len(w) + 2 for w in self.folded], initial=0))
         return bisect_right(self._starts, offset) - 1
 
     def raw_span(self, start: int, end: int) -> tuple[int, int]:

@@ -77,8 +77,9 @@ class WordModel:
         rows = sorted({row for sign, _ in found if (row := index.get(sign)) is not None})
         total = self.bias.copy()
         if rows:
-            idf = self.idf[rows]
-            total += (idf @ self.weights[rows]) / np.sqrt(idf @ idf)
+            at = np.array(rows, np.intp)
+            idf = self.idf[at]
+            total += (idf @ self.weights[at]) / np.sqrt(idf @ idf)
         marks = [(row, value) for name, value in listed.items() if (row := self.lists.get(name)) is not None]
         if marks:
             total += np.array([value for _, value in marks], np.float32) @ self.listed[[row for row, _ in marks]]

@@ -17,7 +17,7 @@ FLOODS = {
     "zero width": "\u200b\u200d\ufeff", "letters joined by zero width": "а\u200b", "combining marks": "а\u0301\u0489\u0336", "spread letters": "а к и м ",
     "heads": "акимат ", "called heads": "Аким, ", "names": "Павлодар Абай ", "levels": "ауданы қаласы ", "handles": "@akimat_pavlodar ", "formula": "=cmd|'/C'!A0;",
     "digits": "8701000", "spread digits": "8 7 ", "danger": "өрт люк дети ", "quotes": "«„\"", "newlines": "\n\r\u2028", "homoglyphs": "aкимaт ", "Arabic": "ئاقىم ",
-    "lone surrogates": "\ud83d", "dotted capital I": "İ", "Latin": "akimdigi shygh "}
+    "lone surrogates": "\ud83d", "dotted capital I": "İ", "Latin": "akimdigi shygh ", "lone signs": "ъ, ь! "}
 
 
 @pytest.fixture(scope="module")
