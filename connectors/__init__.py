@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.base import Connector
 
-_NOT_NETWORKS = {"__init__", "base", "below", "errors", "feed", "fields", "graph", "letterbox", "markup", "posting", "recheck", "timeline"}
+_NOT_NETWORKS = {"__init__", "base", "below", "errors", "feed", "fields", "graph", "letterbox", "markup", "posting", "pushed", "recheck", "timeline"}
 
 
 class UnknownNetwork(LookupError):

@@ -19,6 +19,7 @@ from connectors.telegram_web import TelegramWeb
 from connectors.threads import Threads
 from connectors.tiktok import TikTok
 from connectors.vk import Vk
+from connectors.webhook import Webhook
 from connectors.whatsapp import WhatsApp
 from connectors.x import X
 
@@ -77,6 +78,8 @@ CASES = {case.name: case for case in (
          failures=(*((json.dumps({"code": code, "message": "no", "request_id": "1", "data": {}}).encode(), error) for code, error in (
              (40100, RateLimited), (40105, AuthError), (40001, AuthError), (50000, Transient), (40002, BadPayload), (0, BadPayload))),
              (b"{}", BadPayload))),
+    Case(Webhook, {"secret": "hook-secret-0123456789", "old_secret": "old-secret-0123456789", "inbox": "INBOX"}, over_http=False,
+         secret="hook-secret-0123456789"),
     Case(WhatsApp, {"number": "106540352242922", "token": META, "app_secret": "appsecret0123456789", "verify_token": "verify-word-1", "inbox": "INBOX"},
          over_http=False, secret=META),
     Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,
