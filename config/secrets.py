@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
 from config.document import Document, Where
 
 FORM = "{env: NAME} or {file: PATH}"
+
+
+class Fetched(str):
+    """Text that stood elsewhere: an option that may be plain text as well is then hidden like a secret."""
 
 
 class Secrets:
@@ -45,7 +49,7 @@ class Secrets:
             found = self._environment.get(name, "")
             if not found:
                 self.missing[where] = f"the environment variable {name} is not set; set it, or use {{file: PATH}}"
-            return found
+            return Fetched(found)
         path = self._document.path.parent / name
         self.files.append(path)
         try:
@@ -55,7 +59,7 @@ class Secrets:
             return ""
         if not found:
             self.missing[where] = f"{path} is empty; put the secret there"
-        return found
+        return Fetched(found)
 
 
 def written_out(document: Document, model: type[BaseModel], where: Where) -> list[Where]:
@@ -67,12 +71,20 @@ def written_out(document: Document, model: type[BaseModel], where: Where) -> lis
     for name, field in model.model_fields.items():
         key = field.alias or name
         here = (*where, key)
-        if is_secret(field.annotation) and isinstance(value.get(key), str | int | float):
-            document.problem(here, f"a secret must not stand in this file; write {FORM}")
-            places.append(here)
+        given = value.get(key)
+        inside = [(*here, part) for part in given] if isinstance(given, dict) and _holds_secrets(field.annotation) else []
+        for place in [here] if is_secret(field.annotation) else inside:
+            if isinstance(document.at(place), str | int | float):
+                document.problem(place, f"a secret must not stand in this file; write {FORM}")
+                places.append(place)
     return places
 
 
 def is_secret(annotation: Any) -> bool:
-    """Whether a field holds a secret (SecretStr, also optional)."""
-    return annotation is SecretStr or any(is_secret(part) for part in get_args(annotation))
+    """Whether a field is a secret (SecretStr, also optional)."""
+    return annotation is SecretStr or (get_origin(annotation) is not dict and any(is_secret(part) for part in get_args(annotation)))
+
+
+def _holds_secrets(annotation: Any) -> bool:
+    """Whether a field maps names of the operator's choice to secrets."""
+    return get_origin(annotation) is dict and get_args(annotation)[1] is SecretStr

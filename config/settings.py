@@ -531,6 +531,7 @@ class _Loading:
         sources = [self._source(value, ("sources", i), telegram) for i, value in lists["sources"]]
         self._unique(lists["offices"], "offices", "code")
         self._unique(lists["sources"], "sources", "name")
+        self._unique(lists["sources"], "sources", "inbox")      # two would take each other's letters
         self._one_consumer(lists["sources"], telegram)
         unset = [Problem(str(document.path), document.line(where), spelled(where), message)
                  for where, message in self.secrets.missing.items()]

@@ -14,7 +14,8 @@ from typing import Any
 
 from connectors.base import Connector
 
-_NOT_NETWORKS = {"__init__", "base", "below", "errors", "feed", "fields", "graph", "letterbox", "markup", "posting", "recheck", "timeline"}
+_NOT_NETWORKS = {"__init__", "base", "below", "errors", "feed", "fields", "graph", "letterbox", "mapping", "markup", "posting", "pushed", "recheck",
+                 "template", "timeline"}
 
 
 class UnknownNetwork(LookupError):

@@ -13,7 +13,7 @@ Rules that the shared acceptance suite (qulaq_kit/acceptance.py) holds every con
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -33,9 +33,19 @@ class ConnectorSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def secrets_of(settings: ConnectorSettings) -> tuple[str, ...]:
-    """The values that must appear in no log, error or recording."""
-    return tuple(value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
+def secrets_of(settings: BaseModel) -> tuple[str, ...]:
+    """The values that must appear in no log, error or recording, also those inside lists, mappings and other models."""
+    return tuple(secret for _, value in settings for secret in _secrets_in(value))
+
+
+def _secrets_in(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        yield from secrets_of(value)
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _secrets_in(part)
 
 
 def fingerprint(*parts: str) -> str:
@@ -111,8 +121,10 @@ class Http(Protocol):
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None,
                   params: Mapping[str, str] | None = None, timeout: float | None = None) -> Response: ...
 
-    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | None = None,
-                   headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response: ...
+    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
+                   headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
+        """`public_only`: BadPayload where the address leads to this machine or a private network."""
+        ...
 
 
 class Connector(Protocol):

@@ -6,14 +6,51 @@ were committed (its name stands in the cursor), so a kill at any point loses not
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 _NAME = re.compile(r"[0-9]{20}-[0-9a-f]{16}\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the caller hears: an HTTP status, how many posts are on our disk, and a line for each fault."""
+
+    status: int
+    kept: int | None = None
+    """None: the caller reads nothing but the status."""
+    faults: tuple[str, ...] = ()
+
+
+KEPT, UNSIGNED = Receipt(200), Receipt(403)
+
+
+class Bell:
+    """The doorbell of what is pushed. `receive` runs in a thread, so it is rung in the loop that waits."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def heard(self) -> None:
+        """Returns when something was received since `silence`."""
+        self._loop = asyncio.get_running_loop()
+        await self._rung.wait()
+
+    def ring(self) -> None:
+        """Something was received; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._rung.set)
+
+    def silence(self) -> None:
+        """What was received is about to be read."""
+        self._rung.clear()
 
 
 def put(folder: Path, body: bytes) -> None:

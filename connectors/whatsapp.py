@@ -68,8 +68,7 @@ class WhatsApp:
         self.source = source
         self._settings = settings
         self._base = f"{str(settings.base_url).rstrip('/')}/{graph.VERSION}"
-        self._bell = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bell = letterbox.Bell()
         self._last: dict[str, datetime] = {}
 
     @property
@@ -83,28 +82,23 @@ class WhatsApp:
         fits = query.get("hub.mode") == "subscribe" and hmac.compare_digest(said.encode(), ours.encode())
         return query.get("hub.challenge", "")[:200] if fits else None
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Keep what Meta sent and ring. False where the signature is not Meta's. Raises OSError where it cannot be kept."""
+    def receive(self, headers: Mapping[str, str], body: bytes) -> letterbox.Receipt:
+        """Keep what Meta sent and ring, where the signature is Meta's. Raises OSError where it cannot be kept."""
         key = self._settings.app_secret.get_secret_value().encode()
         signed = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(signed.encode(), headers.get("x-hub-signature-256", "").encode()):
-            return False
+            return letterbox.UNSIGNED
         letterbox.put(self._settings.inbox, body)
-        self._ring()
-        return True
+        self._bell.ring()
+        return letterbox.KEPT
 
     async def doorbell(self) -> None:
-        """Returns when something was received. `receive` runs in a thread, so the bell is rung in the loop that waits."""
-        self._loop = asyncio.get_running_loop()
-        await self._bell.wait()
-
-    def _ring(self) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._bell.set)
+        """Returns when something was received."""
+        await self._bell.heard()
 
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
         """What waits in the letterbox."""
-        self._bell.clear()
+        self._bell.silence()
         try:
             found, more = await asyncio.to_thread(letterbox.take, self._settings.inbox, cursor.get("taken", ()), BODIES)
         except OSError as e:

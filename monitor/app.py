@@ -183,7 +183,7 @@ class App:
         token = at.metrics_token.get_secret_value() if at.metrics_token else None
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
         pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering,
-                      lambda: self.settings.retention, lambda: self.setting.judge(), self._receivers.get)
+                      lambda: self.settings.retention, lambda: self.setting.judge(), self._receiver)
         runner = web.AppRunner(pages, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -197,6 +197,12 @@ class App:
                    else f"cannot be listened on ({said}); mend web.host or web.port")
             raise CannotListen(f"{at.host}:{at.port} {why}") from e
         return at.public_url or f"http://{at.host}:{runner.addresses[0][1]}"
+
+    def _receiver(self, name: str) -> object:
+        """The connector of a source, for what a network pushes to it. Between two configs, and before the first one is taken over,
+        one made for this moment: what it keeps is read by the source's own."""
+        source = next((s for s in self.settings.sources if s.name == name and s.enabled), None)
+        return self._receivers.get(name) or (source and connectors.find(source.network)(name, source.settings))
 
     def _answering(self) -> frozenset[str]:
         """Networks in which a source of ours can answer."""

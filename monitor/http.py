@@ -5,10 +5,13 @@ It keeps no cookies, uses no proxy, follows few redirects and only to http and h
 
 from __future__ import annotations
 
+import errno
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 
@@ -100,7 +103,7 @@ class WebHttp:
         self._timeout = timeout
         self._max_body = max_body
         self._secrets = tuple(secrets)
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,23 +114,24 @@ class WebHttp:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None,
                   params: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
-        """Read an address."""
-        return await self._ask("GET", url, timeout, headers=headers, params=params, max_redirects=MAX_REDIRECTS)
+        """Read an address. Where it redirects to another server, that one hears none of the `headers`: a key may be among them."""
+        own: dict[str, Any] = {"middlewares": (_own_headers(url, headers),)} if headers else {}
+        return await self._ask("GET", url, timeout, headers=headers, params=params, max_redirects=MAX_REDIRECTS, **own)
 
-    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | None = None,
-                   headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
+    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
+                   headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
         """Send JSON or a form. No redirects: what was sent is meant for this address alone."""
-        return await self._ask("POST", url, timeout, headers=headers, json=json, data=data, allow_redirects=False)
+        return await self._ask("POST", url, timeout, public_only, headers=headers, json=json, data=data, allow_redirects=False)
 
-    async def _ask(self, method: str, url: str, timeout: float | None, **asked: Any) -> Response:
+    async def _ask(self, method: str, url: str, timeout: float | None, public_only: bool = False, **asked: Any) -> Response:
         where = scrubbed(url, self._secrets)
         try:
-            answer = await self._read(method, url, timeout, **asked)
+            answer = await self._read(method, url, timeout, public_only, **asked)
         except aiohttp.ClientConnectorCertificateError as e:  # a ValueError too, see below
             raise Transient(f"{where}: {_why(e)}") from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects, ValueError) as e:
@@ -136,6 +140,8 @@ class WebHttp:
         except TimeoutError:
             raise Transient(f"{where}: no answer within {timeout or self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as e:
+            if _PRIVATE in str(e):
+                raise BadPayload(f"{where}: {_PRIVATE}, which is not allowed; check the address, or allow it in the config") from None
             raise Transient(f"{where}: {scrubbed(_why(e), self._secrets)}") from None
         if answer.status == 304 or 200 <= answer.status < 300:
             return answer
@@ -144,12 +150,14 @@ class WebHttp:
         failed.headers = answer.headers
         raise failed
 
-    async def _read(self, method: str, url: str, timeout: float | None, **asked: Any) -> Response:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
-                                                  headers={"User-Agent": AGENT})
+    async def _read(self, method: str, url: str, timeout: float | None, public_only: bool, **asked: Any) -> Response:
+        session = self._sessions.get(public_only)
+        if session is None:     # one for public addresses apart: a connection kept open to a private one must not serve it
+            connector = aiohttp.TCPConnector(socket_factory=_public_socket) if public_only else None
+            session = self._sessions[public_only] = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, headers={"User-Agent": AGENT})
         limit = aiohttp.ClientTimeout(total=timeout or self._timeout, sock_connect=10)
-        async with self._session.request(method, url, timeout=limit, **asked) as answer:
+        async with session.request(method, url, timeout=limit, **asked) as answer:
             body = bytearray()
             async for chunk in answer.content.iter_chunked(65536):
                 body += chunk
@@ -158,6 +166,30 @@ class WebHttp:
                                      f"{self._max_body // 1024 // 1024} MiB", bytes(body[:65536]))
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.status, headers, bytes(body), str(answer.url))
+
+
+_PRIVATE = "leads to this machine or a private network"
+
+
+def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket for one address of a host, where it is a public one. Asked with the very address that will be connected to, so a name
+    that resolves otherwise the second time gains nothing. Raises OSError."""
+    family, kind, protocol, _, where = address
+    found = ip_address(str(where[0]).partition("%")[0])
+    found = getattr(found, "ipv4_mapped", None) or found
+    if not found.is_global or found.is_multicast:
+        raise OSError(errno.EACCES, _PRIVATE)
+    return socket.socket(family, kind, protocol)
+
+
+def _own_headers(url: str, headers: Mapping[str, str]) -> aiohttp.ClientMiddlewareType:
+    """Takes `headers` away from requests to another server than that of `url`. aiohttp itself only takes Authorization and cookies."""
+    async def asked(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.origin() != yarl.URL(url).origin():
+            for name in headers:
+                request.headers.popall(name, None)
+        return await handler(request)
+    return asked
 
 
 def _why(error: BaseException) -> str:

@@ -212,11 +212,11 @@ class Paced:
         await self._limiter.take(self._account, _path(url), self._spare)
         return await self._http.get(url, headers=headers, params=params, timeout=timeout)
 
-    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | None = None,
-                   headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
+    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
+                   headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
         """Count, then send."""
         await self._limiter.take(self._account, _path(url), self._spare)
-        return await self._http.post(url, json=json, data=data, headers=headers, timeout=timeout)
+        return await self._http.post(url, json=json, data=data, headers=headers, timeout=timeout, public_only=public_only)
 
 
 class PacedVoice:

@@ -34,10 +34,10 @@ class Tape:
         self.exchanges.append(({str(k): str(v) for k, v in (params or {}).items()}, answer))
         return answer
 
-    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | None = None,
-                   headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
-        answer = await self._http.post(url, json=json, data=data, headers=headers, timeout=timeout)
-        sent = json if isinstance(json, dict) else data or {}
+    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
+                   headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
+        answer = await self._http.post(url, json=json, data=data, headers=headers, timeout=timeout, public_only=public_only)
+        sent = json if isinstance(json, dict) else data if isinstance(data, Mapping) else {}
         self.exchanges.append(({str(k): str(v) for k, v in sent.items() if isinstance(v, str | int)}, answer))
         return answer
 
@@ -52,9 +52,10 @@ class Played:
                   timeout: float | None = None) -> Response:
         return self._answer(url, {str(k): str(v) for k, v in (params or {}).items()})
 
-    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | None = None,
-                   headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
-        return self._answer(url, {str(k): str(v) for k, v in (json or data or {}).items()})
+    async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
+                   headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
+        sent = json if isinstance(json, dict) else data if isinstance(data, Mapping) else {}
+        return self._answer(url, {str(k): str(v) for k, v in sent.items()})
 
     def _answer(self, url: str, sent: Mapping[str, str]) -> Response:
         found = next(one for one in self._answers if all(sent.get(k) == v for k, v in one["when"].items()))

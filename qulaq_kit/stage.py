@@ -18,6 +18,9 @@ from aiohttp import web
 from connectors import letterbox
 from connectors.base import Connector, ConnectorSettings
 
+PUSHED = ("webhook", "whatsapp")
+"""Networks that push: what was recorded lies in the letterbox."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -94,7 +97,7 @@ class Stage:
         self.moment, self.forced, self.replaced, self.damaged = moment, None, None, None
         if self.recording.name == "replay":
             self.file.write_bytes(body_of(self.recording.answers[moment][0]))
-        if self.recording.name == "whatsapp":
+        if self.recording.name in PUSHED:
             self._deliver(*(body_of(one) for one in self.recording.answers[moment]))
 
     def damage(self, body: bytes, of: bytes | None = None) -> None:
@@ -102,7 +105,7 @@ class Stage:
         self.replaced, self.damaged = body, of
         if self.recording.name == "replay":
             self.file.write_bytes(body)
-        if self.recording.name == "whatsapp":
+        if self.recording.name in PUSHED:
             self._deliver(body)
 
     def _deliver(self, *bodies: bytes) -> None:

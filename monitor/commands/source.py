@@ -17,6 +17,7 @@ from config.settings import Source
 from config.timezone import ALMATY
 from connectors.base import Batch, ConnectorSettings, Http, secrets_of
 from connectors.errors import SourceError
+from connectors.markup import one_line
 from monitor.backfill import DEFAULT, backfill, first_hole, under_way
 from monitor.commands import Unusable, first_problem, print_json
 from monitor.core.post import as_utc
@@ -160,10 +161,14 @@ async def _test(source: Source, as_json: bool) -> int:
             print_json({"id": post.native_id, "text": post.text, "created_at": _when(post.published_at), "url": post.url,
                         "author": post.author.display, "in_reply_to_account": post.in_reply_to_account})
         else:
-            print(f"{_when(post.published_at)}  {post.native_id}  {' '.join(post.text.split())[:100]}")  # noqa: T201
+            print(f"{_when(post.published_at)}  {post.native_id}  {one_line(post.text)[:100]}")  # noqa: T201
     for item in batch.damaged:
         print(f"{source.name}: unreadable: {scrubbed(item.reason, secrets_of(settings))}")  # noqa: T201
     if not as_json:
+        if batch.posts:
+            print(f"{source.name}: the first one, as it was read:")  # noqa: T201
+            for name, value in {**facts(batch.posts[0]), "author_key": batch.posts[0].author.key}.items():
+                print(f"  {name:<20} {one_line(', '.join(map(str, value)) if isinstance(value, list) else str(value))[:200]}")  # noqa: T201
         print(f"{source.name}: {len(batch.posts)} posts would be taken, {len(batch.inbound)} messages for the bots, "  # noqa: T201
               f"{len(batch.damaged)} unreadable; nothing was stored")
     return 0

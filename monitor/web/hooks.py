@@ -6,13 +6,23 @@ A body is answered with 200 only when the connector has it on the disk, and with
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import structlog
 from aiohttp import web
 
+from connectors.letterbox import Receipt
+
 log = structlog.get_logger("hooks")
+
+LARGEST = 3 * 1024 * 1024
+"""Bytes of a body: Meta sends up to 3 MB, https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
+LONGEST = 30.0
+"""Seconds in which a body must be there."""
+SAID_EVERY = 60.0
+"""Seconds between two lines in the log about what one source is sent and cannot be taken: anybody may call."""
 
 
 @runtime_checkable
@@ -23,14 +33,15 @@ class Receiver(Protocol):
         """What the network wants to hear when the address is set up; None: nothing."""
         ...
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Keep what was sent; returns when it is on the disk. False where it is not signed as it should be. Raises OSError.
-        Headers are in lower case. Called in a thread of its own."""
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """Keep what was sent; returns when it is on the disk, or with the refusal of what is not signed as it should be. Raises
+        OSError where it cannot be kept. Headers are in lower case. Called in a thread of its own."""
         ...
 
 
 def routes(receivers: Callable[[str], object]) -> list[web.RouteDef]:
     """`receivers` gives the connector of a source, by its name."""
+    said: dict[str, float] = {}
 
     def receiver(request: web.Request) -> Receiver:
         found = receivers(request.match_info["source"])
@@ -39,23 +50,42 @@ def routes(receivers: Callable[[str], object]) -> list[web.RouteDef]:
         return found
 
     async def set_up(request: web.Request) -> web.Response:
-        said = receiver(request).challenge(request.query)
-        if said is None:
+        word = receiver(request).challenge(request.query)
+        if word is None:
             raise web.HTTPForbidden
-        return web.Response(text=said, content_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
+        return web.Response(text=word, content_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
 
     async def called(request: web.Request) -> web.Response:
-        to = receiver(request)
-        body = await request.read()
+        source, to = request.match_info["source"], receiver(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            kept = await asyncio.to_thread(to.receive, headers, body)
+            receipt = await asyncio.to_thread(to.receive, headers, await _whole(request))
         except OSError as e:
-            log.error("what a network sent cannot be kept; it is asked to send it again", source=request.match_info["source"],
+            log.error("what a network sent cannot be kept; it is asked to send it again", source=source,
                       reason=e.strerror or type(e).__name__)
             raise web.HTTPServiceUnavailable from None
-        if not kept:
+        if receipt.faults and time.monotonic() - said.get(source, float("-inf")) > SAID_EVERY:
+            said[source] = time.monotonic()
+            log.warning("what a source was sent is not taken as it is; its sender is told why", source=source, status=receipt.status,
+                        reason=receipt.faults[0], faults=len(receipt.faults))
+        if receipt.kept is not None:
+            return web.json_response({"kept": receipt.kept, "faults": list(receipt.faults)}, status=receipt.status)
+        if receipt.status == web.HTTPForbidden.status_code:
             raise web.HTTPForbidden
-        return web.Response(text="ok")
+        return web.Response(text="ok", status=receipt.status)
 
     return [web.get("/hooks/{source}", set_up), web.post("/hooks/{source}", called)]
+
+
+async def _whole(request: web.Request) -> bytes:
+    """The body, however the pages are limited."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(LONGEST):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise web.HTTPRequestEntityTooLarge(LARGEST, len(body))
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    return bytes(body)

@@ -121,6 +121,7 @@ NETWORK = {
     "rss": "RSS", "telegram": "Telegram", "telegram_web": "Telegram", "instagram": "Instagram", "facebook": "Facebook",
     "vk": "VK", "ok": "OK", "youtube": "YouTube", "threads": "Threads", "x": "X", "tiktok": "TikTok",
     "whatsapp": "WhatsApp", "mastodon": "Mastodon", "bluesky": "Bluesky", "email": "E-mail", "replay": "Replay",
+    "webhook": N_("another system"), "http_json": N_("web service"),
     "bot": N_("our bot"), "reception": N_("personal reception"), "call": N_("telephone call"), "hand": N_("by hand"),
 }
 LANG_TAG = {"kk": "kk", "kk_plain": "kk", "kk_latin": "kk-Latn", "ru": "ru", "mixed": "kk", "en": "en"}

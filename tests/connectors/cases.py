@@ -10,6 +10,7 @@ from connectors.bluesky import Bluesky
 from connectors.email import Email
 from connectors.errors import AuthError, BadPayload, RateLimited, Transient
 from connectors.facebook import Facebook
+from connectors.http_json import HttpJson
 from connectors.instagram import Instagram
 from connectors.mastodon import Mastodon
 from connectors.replay import Replay
@@ -19,6 +20,7 @@ from connectors.telegram_web import TelegramWeb
 from connectors.threads import Threads
 from connectors.tiktok import TikTok
 from connectors.vk import Vk
+from connectors.webhook import Webhook
 from connectors.whatsapp import WhatsApp
 from connectors.x import X
 
@@ -47,6 +49,17 @@ GRAPH = (
     (graph_error(100, "Invalid parameter"), BadPayload), (b'{"data": {}}', BadPayload), (b"{}", BadPayload),
 )
 
+HTTP_JSON = {
+    "url": "URL/api/v2/messages", "headers": {"X-Api-Key": "{key}"}, "secrets": {"key": "portal-key-0123456789"},
+    "params": {"since": "{since}", "limit": 3}, "posts": "data.items", "order": "oldest", "markup": "html",
+    "paging": {"by": "next_link", "path": "links.next"},
+    "fields": {"id": "id", "text": r'join(`"\n"`, [title, body][?@])', "published_at": "created_at", "edited_at": "updated_at", "deleted": "deleted",
+               "url": "links.html", "author": "user.id", "author_name": "user.name", "author_account": "user.login", "in_reply_to": "parent_id",
+               "in_reply_to_account": "to", "media": "files[].url"},
+    "failure": {"path": "error.code", "message": "error.text", "refused": ["expired"], "limited": [4], "passing": ["busy"]},
+}
+
+
 def failed(code: int, said: str) -> bytes:
     """An error of VK: https://dev.vk.com/ru/reference/errors"""
     return json.dumps({"error": {"error_code": code, "error_msg": said, "request_params": []}}).encode()
@@ -58,6 +71,10 @@ CASES = {case.name: case for case in (
     Case(Bluesky, {"handle": "akimat.test", "app_password": TOKEN, "accounts": ("turgyn.test",), "service": "URL"},
          failures=((b"<html>", BadPayload), (b"{}", BadPayload), (b"[]", BadPayload))),
     Case(Email, {"host": "127.0.0.1", "port": "PORT", "security": "none", "user": "qabyldau", "password": "hunter2hunter2"}, over_http=False),
+    Case(HttpJson, HTTP_JSON, secret="portal-key-0123456789",
+         failures=(*((json.dumps({"error": {"code": code, "text": "no"}, "data": {"items": []}}).encode(), error) for code, error in (
+             ("expired", AuthError), (4, RateLimited), ("busy", Transient), ("other", BadPayload))),
+             (b"<html>", BadPayload), (b'{"data": {}}', BadPayload), (b'{"data": {"items": [{"id": 1}, {}]}}', BadPayload))),
     Case(Mastodon, {"instance": "URL", "token": TOKEN, "hashtags": ("павлодар",), "accounts": ("turgyn",)},
          failures=((b"<html>", BadPayload), (b'{"error": "This method requires an authenticated user"}', BadPayload))),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
@@ -77,6 +94,8 @@ CASES = {case.name: case for case in (
          failures=(*((json.dumps({"code": code, "message": "no", "request_id": "1", "data": {}}).encode(), error) for code, error in (
              (40100, RateLimited), (40105, AuthError), (40001, AuthError), (50000, Transient), (40002, BadPayload), (0, BadPayload))),
              (b"{}", BadPayload))),
+    Case(Webhook, {"secret": "hook-secret-0123456789", "old_secret": "old-secret-0123456789", "inbox": "INBOX"}, over_http=False,
+         secret="hook-secret-0123456789"),
     Case(WhatsApp, {"number": "106540352242922", "token": META, "app_secret": "appsecret0123456789", "verify_token": "verify-word-1", "inbox": "INBOX"},
          over_http=False, secret=META),
     Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,

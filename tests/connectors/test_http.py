@@ -221,3 +221,27 @@ def test_a_key_in_the_path_of_a_feed_is_scrubbed_and_a_headline_is_not() -> None
     assert keys_in("https://h.kz/private/AbC123dEf456GhI789jK") == ("AbC123dEf456GhI789jK",)
     for plain in ("https://h.kz/news/v-pavlodare-otklyuchat-vodu-24-noyabrya", "https://t.me/s/akimat_pavlodar_city"):
         assert scrubbed(plain) == plain
+
+
+async def test_a_key_in_a_header_goes_to_no_other_server() -> None:
+    heard: list[str | None] = []
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        heard.append(request.headers.get("X-Api-Key"))
+        return web.Response(text="ok")
+
+    async with server(other) as elsewhere:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            heard.append(request.headers.get("X-Api-Key"))
+            raise web.HTTPFound("/inside" if request.path == "/start" else f"{elsewhere}/x")
+
+        async with server(handler) as url, WebHttp() as http:
+            assert (await http.get(f"{url}/start", headers={"X-Api-Key": "hunter2hunter2"})).status == 200
+    assert heard == ["hunter2hunter2", "hunter2hunter2", None]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"])
+async def test_what_is_for_public_addresses_goes_to_no_private_one(host: str) -> None:
+    async with server(lambda _: None) as url, WebHttp() as http:  # type: ignore[arg-type, return-value]
+        with pytest.raises(BadPayload, match="private network"):
+            await http.post(url.replace("127.0.0.1", host), json={}, public_only=True)

@@ -17,14 +17,16 @@ import pytest
 from cases import CASES
 from stage import Case, Stage, recording
 
-from connectors import telegram
+from connectors import letterbox, telegram
 from connectors.base import Batch, Cursor, Http, Limit
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
+from connectors.http_json import HttpJson
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.rss import parse as parse_feed
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
+from connectors.webhook import Webhook
 from monitor.http import WebHttp
 from qulaq_kit import acceptance
 
@@ -321,6 +323,55 @@ class PrintsItsOutage(Rss):
         except SourceError:
             print("feed is down")
             raise
+
+
+@fault("a_poll_whose_commit_was_lost_is_repeated")
+class ThrownAwayUnread(Webhook):
+    """Takes what was pushed off the disk before it is stored."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        letterbox.take(self._settings.inbox, batch.cursor.get("taken", ()), 1)
+        return batch
+
+
+@fault("an_edit_is_seen")
+class FirstStateOnly(Webhook):
+    """Of two states of a post in one body only the first is taken."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        part = batch.cursor.get("part")
+        return replace(batch, cursor={"taken": [*batch.cursor["taken"], part]}) if part else batch
+
+
+@fault("yields_what_was_recorded")
+class NextPageForgotten(HttpJson):
+    def _following(self, *_: Any) -> None:
+        return None
+
+
+@fault("a_late_post_of_the_same_second_is_not_skipped")
+class ReadOnBehindTheLastPost(HttpJson):
+    """`>` for `>=`, behind the overlap."""
+
+    async def poll(self, http: Http, cursor: Cursor) -> Batch:
+        batch = await super().poll(http, cursor)
+        known = cursor.get("since", 0)
+        return replace(batch, posts=tuple(post for post in batch.posts if post.published_at.timestamp() > known))
+
+
+@fault("a_failure_inside_the_body_is_a_failure")
+class FailureIsAnEmptyList(HttpJson):
+    def _check(self, *_: Any) -> None:
+        return
+
+
+@fault("secrets_appear_nowhere")
+class KeyInTheAccount(HttpJson):
+    def __init__(self, source: str, settings: Any) -> None:
+        super().__init__(source, settings)
+        self.account = f"{self._host} {self._secrets['key']}"
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))

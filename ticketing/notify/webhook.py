@@ -11,8 +11,6 @@ more than five minutes off. Any 2xx is "taken".
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +22,7 @@ from typing import Any
 import aiohttp
 
 from config.reminders import Webhook
+from monitor.core.signature import signature
 from ticketing.notify.channel import Barred, Failing, Rejected, Unreachable, Wait
 from ticketing.notify.reach import Address
 
@@ -41,12 +40,6 @@ class Call:
     attempts: int
     key: str
     body: bytes
-
-
-def signature(secret: str, at: int, body: bytes) -> str:
-    """The header by which the receiver knows that it was us, and when."""
-    mac = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256)
-    return f"t={at},v1={mac.hexdigest()}"
 
 
 class Hook:
