@@ -21,6 +21,7 @@ from connectors.tiktok import TikTok
 from connectors.vk import Vk
 from connectors.whatsapp import WhatsApp
 from connectors.x import X
+from connectors.youtube import YouTube
 
 TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
 
@@ -52,6 +53,12 @@ def failed(code: int, said: str) -> bytes:
     return json.dumps({"error": {"error_code": code, "error_msg": said, "request_params": []}}).encode()
 
 
+def google_error(status: int, reason: str, said: str = "no", **more: object) -> bytes:
+    """An error of a Google API: https://developers.google.com/youtube/v3/docs/errors"""
+    return json.dumps({"error": {"code": status, "message": said, "errors": [{"message": said, "domain": "youtube.x", "reason": reason}], **more}}).encode()
+
+
+GOOGLE_KEY = "AIzaSyTheSecretKeyOfAProject0123456789a"
 CASES = {case.name: case for case in (
     Case(Facebook, {"page": "100000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Instagram, {"account": "17841400000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
@@ -82,6 +89,12 @@ CASES = {case.name: case for case in (
     Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,
          failures=((b'{"errors": [{"title": "Invalid Request", "detail": "bad"}]}', BadPayload), (b'{"data": []}', BadPayload),
                    (b'{"meta": {"result_count": 3}}', BadPayload), (b"[]", BadPayload))),
+    Case(YouTube, {"key": GOOGLE_KEY, "channels": ("@akimat_pavlodar",), "search": ("акимат Павлодара",), "base_url": "URL"}, secret=GOOGLE_KEY,
+         failures=((google_error(403, "quotaExceeded"), RateLimited), (google_error(403, "rateLimitExceeded"), RateLimited),
+                   (google_error(400, "keyInvalid"), AuthError), (google_error(403, "accessNotConfigured"), AuthError),
+                   (google_error(400, "badRequest", details=[{"reason": "API_KEY_INVALID"}]), AuthError),
+                   (google_error(400, "processingFailure"), BadPayload), (b'{"kind": "youtube#channelListResponse"}', BadPayload),
+                   (b"[]", BadPayload))),
     Case(Vk, {"token": TOKEN, "communities": ("akimat_pvl",), "search": ("@akimat_pvl",), "api_url": "URL"},
          failures=((failed(5, "User authorization failed: access_token has expired."), AuthError), (failed(15, "Access denied"), AuthError),
                    (failed(6, "Too many requests per second"), RateLimited), (failed(9, "Flood control"), RateLimited),
