@@ -12,6 +12,7 @@ from connectors.errors import AuthError, BadPayload, RateLimited, Transient
 from connectors.facebook import Facebook
 from connectors.instagram import Instagram
 from connectors.mastodon import Mastodon
+from connectors.ok import Ok
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
@@ -58,6 +59,12 @@ def google_error(status: int, reason: str, said: str = "no", **more: object) -> 
     return json.dumps({"error": {"code": status, "message": said, "errors": [{"message": said, "domain": "youtube.x", "reason": reason}], **more}}).encode()
 
 
+def ok_error(code: int, said: str = "no") -> bytes:
+    """An error of OK: https://apiok.ru/en/dev/errors"""
+    return json.dumps({"error_code": code, "error_msg": said, "error_data": None}).encode()
+
+
+OK_TOKEN = "tkn1TheSecretTokenOfAnAdministrator0123456789"
 GOOGLE_KEY = "AIzaSyTheSecretKeyOfAProject0123456789a"
 CASES = {case.name: case for case in (
     Case(Facebook, {"page": "100000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
@@ -67,6 +74,12 @@ CASES = {case.name: case for case in (
     Case(Email, {"host": "127.0.0.1", "port": "PORT", "security": "none", "user": "qabyldau", "password": "hunter2hunter2"}, over_http=False),
     Case(Mastodon, {"instance": "URL", "token": TOKEN, "hashtags": ("павлодар",), "accounts": ("turgyn",)},
          failures=((b"<html>", BadPayload), (b'{"error": "This method requires an authenticated user"}', BadPayload))),
+    Case(Ok, {"group": "70000001234567", "username": "akimat.pavlodar", "application_key": "CBABPLIGABABABABA", "token": OK_TOKEN,
+              "application_secret": "F00DF00DF00DF00D", "bot_token": OK_TOKEN + ":CGROUP", "base_url": "URL"}, secret=OK_TOKEN,
+         failures=(*((ok_error(code), error) for code, error in (
+             (102, AuthError), (103, AuthError), (104, AuthError), (10, AuthError), (50, AuthError), (8, RateLimited), (11, RateLimited),
+             (1, Transient), (2, Transient), (9999, Transient), (100, BadPayload), (3, BadPayload), (160, BadPayload))),
+             (b"{}", BadPayload), (b'{"topics": {}}', BadPayload), (b"null", BadPayload))),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
          failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),
