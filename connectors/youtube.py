@@ -214,7 +214,7 @@ class YouTube:
         bearer = {"Authorization": f"Bearer {await self._token(http)}"}
         said: dict[str, Any] = {"parentId": post.native_id.partition(".")[0], "textOriginal": text}
         path = "comments"
-        if _VIDEO.fullmatch(post.native_id):
+        if _VIDEO.fullmatch(post.native_id) and not post.in_reply_to:
             film, _ = await self._get(http, "videos", {"part": "snippet", "id": post.native_id})
             owner = next((words(part(one, "snippet"), "channelId") for one in parts(film, "items")), "")
             if not owner:
@@ -345,9 +345,12 @@ class YouTube:
                 raise
             return Page((), None, None)
         except BadPayload as e:
-            if mark and "invalidPageToken" in _reasons(e.payload):  # a way back too old to go on: it begins anew
-                return await self._threads(http, channels, seen, of, None)
-            raise
+            if not mark or "invalidPageToken" not in _reasons(e.payload):
+                raise
+            page = await self._threads(http, channels, seen, of, None)  # a way back too old to go on: it begins anew
+            if page.older == mark:
+                raise
+            return page
         self._closed -= {of.get("videoId", "")}
         page = read(found, body, {number: handle for number, handle, _ in channels.values()}, seen)
         return replace(page, older=_mark(found))
