@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, ClassVar, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -67,14 +68,24 @@ class Limit:
     cost: float = 1.0
     """What a request costs; 0: it is not counted."""
     costs: Mapping[str, float] = field(default_factory=dict)
-    """What requests cost whose path (without the query) ends so: {"/search": 100.0}. Others cost `cost`."""
+    """What requests cost whose path (without the query) ends so: {"/search": 100.0}. Others cost `cost`. Before the whole path of
+    what is posted stands its method: {"POST /v3/comments": 50.0}."""
     whole_network: bool = False
     """True where all accounts of this installation share it: a limit of an app or of an address."""
+    resets: str = ""
+    """IANA time zone at whose midnight a daily limit starts anew; "" where any stretch of `seconds` counts."""
 
     def cost_of(self, path: str) -> float:
         """What a request to `path` costs; of several endings that fit the longest counts."""
         fitting = [end for end in self.costs if path.endswith(end)]
         return self.costs[max(fitting, key=len)] if fitting else self.cost
+
+    def day(self, now: float) -> tuple[float, float] | None:
+        """Begin and end (Unix time) of the network's day that `now` is in; None where the limit knows no days."""
+        if not self.resets:
+            return None
+        begin = datetime.fromtimestamp(now, ZoneInfo(self.resets)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        return begin.timestamp(), (begin + timedelta(days=1)).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

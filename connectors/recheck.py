@@ -21,8 +21,8 @@ def still_there(known: Mapping[str, int], posts: Iterable[Post]) -> tuple[Post, 
     return tuple(post for post in posts if known.get(post.native_id, 1) > 0)
 
 
-def remembered(known: Mapping[str, int], posts: Iterable[Post], gone: Collection[str] = ()) -> dict[str, int]:
-    """`known` with `posts` added and `gone` marked as deleted; the oldest leave."""
+def remembered(known: Mapping[str, int], posts: Iterable[Post], gone: Collection[str] = (), days: int = DAYS) -> dict[str, int]:
+    """`known` with `posts` added and `gone` marked as deleted; those older than `days` leave, and the oldest above KEPT."""
     found = dict(known)
     for post in posts:
         found[post.native_id] = max(1, int(post.published_at.timestamp()))
@@ -30,7 +30,7 @@ def remembered(known: Mapping[str, int], posts: Iterable[Post], gone: Collection
         if name in found:
             found[name] = -abs(found[name])
     newest = max((abs(at) for at in found.values()), default=0)
-    kept = sorted((name for name, at in found.items() if abs(at) > newest - DAYS * 86400),
+    kept = sorted((name for name, at in found.items() if abs(at) > newest - days * 86400),
                   key=lambda name: (-abs(found[name]), name))[:KEPT]
     return {name: found[name] for name in kept}
 

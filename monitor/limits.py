@@ -100,20 +100,20 @@ class Limiter:
                 self._promises[account.key(limit)].left -= cost
 
     async def wait(self, account: Account, requests: int, spare: float = 0.0) -> tuple[float, str]:
-        """Seconds until a poll of so many requests may begin, and why; 0: now."""
+        """Seconds until a poll of so many requests may begin, and why; 0: now. For no requests only an order to wait counts."""
         now = self._clock()
         order = await self._asked(order_of, account.network, account.name, now)
         if order is not None:
             return (order.until - now).total_seconds(), order.reason
         longest, why = 0.0, ""
         for limit in account.limits:
-            key, wanted = account.key(limit), limit.cost * max(requests, 1)
+            key, wanted = account.key(limit), limit.cost * requests
             held = self._promises.get(key)
             mine = held.left if held is not None and held.until > now.timestamp() else 0.0
             if wanted and (spare or mine < wanted):
                 spent = await self._asked(_spent, key)
-                seconds = Allowance(limit.amount, limit.seconds, spent).wait(now.timestamp(), min(wanted, limit.amount) - mine,
-                                                                             spare * limit.amount)
+                seconds = _allowance(limit, spent, now.timestamp()).wait(now.timestamp(), min(wanted, limit.amount) - mine,
+                                                                         spare * limit.amount)
                 if seconds > longest:
                     longest, why = seconds, f"{_said(limit)} is used up"
         return longest, why
@@ -144,7 +144,7 @@ def _promise(c: Connection, account: Account, costs: Sequence[tuple[Limit, float
     refused: tuple[Limit, float] | None = None
     for limit, cost in sorted(costs, key=lambda pair: account.key(pair[0])):     # one order for all processes
         old = held[account.key(limit)]
-        known = Allowance(limit.amount, limit.seconds, _spent(c, account.key(limit), lock=True))
+        known = _allowance(limit, _spent(c, account.key(limit), lock=True), now)
         if old.left > 0:
             known = known.plus(-old.left, old.until)
         known = known.at(now)
@@ -161,7 +161,7 @@ def _promise(c: Connection, account: Account, costs: Sequence[tuple[Limit, float
             busy = now < old.until           # used up before its time: the next one is larger
             size = min(old.size * 2 if busy else max(1.0, old.size - old.left), limit.amount * AHEAD)
             amount = max(cost, min(size, known.left(now) - spare * limit.amount))
-            until = now + known.grain
+            until = known.promised(now)
             known = known.plus(amount, until)
             fresh[key] = _Promise(amount, until, max(size, 1.0))
         row = {"spent": {str(slot): part for slot, part in known.spent.items() if part > 0}}
@@ -196,8 +196,13 @@ def _insert(c: Connection) -> Any:
     return (postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert)(allowance)
 
 
+def _allowance(limit: Limit, spent: Mapping[int, float], now: float) -> Allowance:
+    return Allowance(limit.amount, limit.seconds, spent, limit.day(now))
+
+
 def _said(limit: Limit) -> str:
-    return f"the network's limit {limit.name!r} ({limit.amount:g} in {limit.seconds:g} s)"
+    when = f"a day, anew at midnight in {limit.resets}" if limit.resets else f"in {limit.seconds:g} s"
+    return f"the network's limit {limit.name!r} ({limit.amount:g} {when})"
 
 
 class Paced:
@@ -215,7 +220,7 @@ class Paced:
     async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
                    headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
         """Count, then send."""
-        await self._limiter.take(self._account, _path(url), self._spare)
+        await self._limiter.take(self._account, f"POST {_path(url)}", self._spare)
         return await self._http.post(url, json=json, data=data, headers=headers, timeout=timeout, public_only=public_only)
 
 
@@ -231,7 +236,7 @@ class PacedVoice:
 
     async def answer(self, http: Http, post: Post, text: str) -> str:
         """Answer, when the account may."""
-        seconds, why = await self._limiter.wait(self._account, 1)
+        seconds, why = await self._limiter.wait(self._account, 0)  # what an answer costs is its own: `take` counts it
         if seconds > 0:
             raise OwnLimit(why, seconds)
         try:

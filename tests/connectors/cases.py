@@ -13,6 +13,7 @@ from connectors.facebook import Facebook
 from connectors.http_json import HttpJson
 from connectors.instagram import Instagram
 from connectors.mastodon import Mastodon
+from connectors.ok import Ok
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.telegram import Telegram
@@ -23,6 +24,7 @@ from connectors.vk import Vk
 from connectors.webhook import Webhook
 from connectors.whatsapp import WhatsApp
 from connectors.x import X
+from connectors.youtube import YouTube
 
 TOKEN = "4242424242:AAH-thisIsTheSecretPartOfAToken01234"
 
@@ -65,6 +67,18 @@ def failed(code: int, said: str) -> bytes:
     return json.dumps({"error": {"error_code": code, "error_msg": said, "request_params": []}}).encode()
 
 
+def google_error(status: int, reason: str, said: str = "no", **more: object) -> bytes:
+    """An error of a Google API: https://developers.google.com/youtube/v3/docs/errors"""
+    return json.dumps({"error": {"code": status, "message": said, "errors": [{"message": said, "domain": "youtube.x", "reason": reason}], **more}}).encode()
+
+
+def ok_error(code: int, said: str = "no") -> bytes:
+    """An error of OK: https://apiok.ru/en/dev/errors"""
+    return json.dumps({"error_code": code, "error_msg": said, "error_data": None}).encode()
+
+
+OK_TOKEN = "tkn1TheSecretTokenOfAnAdministrator0123456789"
+GOOGLE_KEY = "AIzaSyTheSecretKeyOfAProject0123456789a"
 CASES = {case.name: case for case in (
     Case(Facebook, {"page": "100000000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
     Case(Instagram, {"account": "17841400000000001", "username": "akimat.pavlodar", "token": META, "base_url": "URL"}, secret=META, failures=GRAPH),
@@ -77,6 +91,12 @@ CASES = {case.name: case for case in (
              (b"<html>", BadPayload), (b'{"data": {}}', BadPayload), (b'{"data": {"items": [{"id": 1}, {}]}}', BadPayload))),
     Case(Mastodon, {"instance": "URL", "token": TOKEN, "hashtags": ("павлодар",), "accounts": ("turgyn",)},
          failures=((b"<html>", BadPayload), (b'{"error": "This method requires an authenticated user"}', BadPayload))),
+    Case(Ok, {"group": "70000001234567", "username": "akimat.pavlodar", "application_key": "CBABPLIGABABABABA", "token": OK_TOKEN,
+              "application_secret": "F00DF00DF00DF00D", "bot_token": OK_TOKEN + ":CGROUP", "base_url": "URL"}, secret=OK_TOKEN,
+         failures=(*((ok_error(code), error) for code, error in (
+             (102, AuthError), (103, AuthError), (104, AuthError), (10, AuthError), (50, AuthError), (8, RateLimited), (11, RateLimited),
+             (1, Transient), (2, Transient), (9999, Transient), (100, BadPayload), (3, BadPayload), (160, BadPayload))),
+             (b"{}", BadPayload), (b'{"topics": {}}', BadPayload), (b"null", BadPayload))),
     Case(Replay, {"path": "FILE"}, over_http=False, other_networks=True),
     Case(Rss, {"url": "URL/feed?api_key=hunter2hunter2"}, secret="hunter2hunter2",
          failures=((b"<html><body>Bad gateway</body></html>", BadPayload), (b"", BadPayload))),
@@ -101,6 +121,12 @@ CASES = {case.name: case for case in (
     Case(X, {"token": META, "query": "Павлодар (әкімдік OR акимат)", "user": "1500000000000000001", "base_url": "URL"}, secret=META,
          failures=((b'{"errors": [{"title": "Invalid Request", "detail": "bad"}]}', BadPayload), (b'{"data": []}', BadPayload),
                    (b'{"meta": {"result_count": 3}}', BadPayload), (b"[]", BadPayload))),
+    Case(YouTube, {"key": GOOGLE_KEY, "channels": ("@akimat_pavlodar",), "search": ("акимат Павлодара",), "base_url": "URL"}, secret=GOOGLE_KEY,
+         failures=((google_error(403, "quotaExceeded"), RateLimited), (google_error(403, "rateLimitExceeded"), RateLimited),
+                   (google_error(400, "keyInvalid"), AuthError), (google_error(403, "accessNotConfigured"), AuthError),
+                   (google_error(400, "badRequest", details=[{"reason": "API_KEY_INVALID"}]), AuthError),
+                   (google_error(400, "processingFailure"), BadPayload), (b'{"kind": "youtube#channelListResponse"}', BadPayload),
+                   (b"[]", BadPayload))),
     Case(Vk, {"token": TOKEN, "communities": ("akimat_pvl",), "search": ("@akimat_pvl",), "api_url": "URL"},
          failures=((failed(5, "User authorization failed: access_token has expired."), AuthError), (failed(15, "Access denied"), AuthError),
                    (failed(6, "Too many requests per second"), RateLimited), (failed(9, "Flood control"), RateLimited),

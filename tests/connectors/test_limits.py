@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,13 +27,14 @@ PUBLISHED = {  # forms that networks publish, whatever is in connectors/ now
     "hundreds in five minutes": (Limit("app", 300, 300, ""), Limit("search", 40, 300, "", cost=0, costs={"/search": 1})),
     "units a day": (Limit("units", 10_000, 86_400, "", costs={"/search": 100}, whole_network=True),),
     "one a minute": (Limit("one", 1, 60, ""),),
+    "units of a day elsewhere": (Limit("units", 400, 86_400, "", costs={"/search": 20}, resets="America/Los_Angeles"),),
 }
 EVERY = {**PUBLISHED, **{name: limits for name in connectors.networks() if (limits := limits_of(connectors.find(name)))}}
 
 
 @dataclass
 class Network:
-    """Counts as a network does: exactly, over any stretch of time, by account."""
+    """Counts as a network does: exactly, over any stretch of time (or by its own calendar days), by account."""
 
     limits: tuple[Limit, ...]
     now: float = 0.0
@@ -44,10 +46,19 @@ class Network:
         self.requests += 1
         for limit in self.limits:
             seen = self.asked.setdefault(("" if limit.whole_network else account, limit.name), deque())
-            while seen and seen[0][0] <= self.now - limit.seconds:
+            begin = pacific_midnight(self.now) - 1e-9 if limit.resets else self.now - limit.seconds
+            while seen and seen[0][0] <= begin:
                 seen.popleft()
             seen.append((self.now, limit.cost_of(path)))
             self.most[limit.name] = max(self.most.get(limit.name, 0.0), sum(cost for _, cost in seen))
+
+
+def pacific_midnight(now: float) -> float:
+    """Worked out apart from what is tested: the last hour of UTC at which clocks there say 00:00."""
+    hour = now // 3600 * 3600
+    while datetime.fromtimestamp(hour, ZoneInfo("America/Los_Angeles")).hour:
+        hour -= 3600
+    return hour
 
 
 @dataclass
@@ -158,6 +169,49 @@ async def test_an_answer_counts_and_its_order_holds_for_the_sources(db: Database
     with pytest.raises(RateLimited, match="slow down"):
         await PacedVoice(Voice(), limiter, account).answer(Doors(Network(()), "a"), None, "")  # type: ignore[arg-type]
     assert await limiter.wait(account, 1) == (77.0, "slow down")
+
+
+async def test_a_budget_of_a_day_is_whole_again_at_the_network_s_midnight_and_not_before(db: Database) -> None:
+    """All 100 searches in the last minutes of a day, then a kill: 100 more from midnight Pacific time on, also in summer time."""
+    account = Account("youtube", "key", (Limit("searches", 100, 86_400, "", resets="America/Los_Angeles"),))
+    for midnight in (datetime(2026, 3, 2, 8, tzinfo=UTC), datetime(2026, 7, 2, 7, tzinfo=UTC)):
+        at = [midnight - timedelta(minutes=20)]
+        network = Network(account.limits, now=at[0].timestamp())
+        for _ in range(2):
+            http = Paced(Doors(network, "key"), Limiter(db, lambda now=at: now[0]), account)
+            for _ in range(100):
+                await http.get("https://api.example/search")
+            at[0] += timedelta(minutes=19, seconds=59) if at[0] < midnight else timedelta(0)
+            with pytest.raises(OwnLimit, match="midnight in America/Los_Angeles") as refused:
+                await http.get("https://api.example/search")
+            if at[0] < midnight:
+                assert refused.value.retry_after == 1.0
+                at[0] = midnight + timedelta(seconds=1)
+            network.now = at[0].timestamp()
+        assert network.requests == 200
+        assert network.most["searches"] == 100
+
+
+async def test_an_answer_is_not_held_up_by_what_only_reading_counts(db: Database) -> None:
+    account = Account("youtube", "key", (Limit("units", 100, 86_400, "", costs={"POST /v3/comments": 50}),
+                                         Limit("reading", 40, 86_400, "", costs={"POST /v3/comments": 0})))
+    limiter, network = Limiter(db, lambda: START), Network(account.limits)
+    http = Paced(Doors(network, "key"), limiter, account)
+    for _ in range(40):
+        await http.get("https://api.example/v3/comments")
+    with pytest.raises(OwnLimit, match="reading"):
+        await http.get("https://api.example/v3/comments")
+    assert (await limiter.wait(account, 1))[0] > 0
+
+    class Voice:
+        async def answer(self, http: Any, post: Any, text: str) -> str:
+            await http.post("https://api.example/v3/comments")
+            return "1"
+
+    voice = PacedVoice(Voice(), limiter, account)
+    assert await voice.answer(Doors(network, "key"), None, "") == "1"  # type: ignore[arg-type]
+    with pytest.raises(OwnLimit, match="units"):
+        await voice.answer(Doors(network, "key"), None, "")  # type: ignore[arg-type]
 
 
 def test_a_clock_that_ran_ahead_does_not_stop_a_source_for_ever() -> None:

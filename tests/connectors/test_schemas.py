@@ -13,8 +13,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from stage import body_of, recording
 
+OWN = Path(__file__).with_name("schemas")
 SPECS = Path(__file__).resolve().parents[3] / "shared" / "specs"
-pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="the networks' schemas (../shared/specs) are not beside this checkout")
+beside = pytest.mark.skipif(not SPECS.is_dir(), reason="the networks' schemas (../shared/specs) are not beside this checkout")
 
 
 def problems(schema: Any, value: Any) -> list[str]:
@@ -28,6 +29,7 @@ def answers(network: str) -> Iterator[tuple[str, Any]]:
             yield one["when"].get(":path", ""), json.loads(body_of(one))
 
 
+@beside
 def test_mastodon() -> None:
     spec = json.loads((SPECS / "mastodon-openapi.json").read_text(encoding="utf-8"))
     kinds = {"/notifications": "Notification", "/statuses": "Status", "/lookup": "Account"}
@@ -40,6 +42,7 @@ def test_mastodon() -> None:
     assert found > 10
 
 
+@beside
 def test_vk() -> None:
     folder = SPECS / "vk"
     registry: Registry[Any] = Registry(  # type: ignore[call-arg]  # attrs names the argument without its underscore
@@ -55,6 +58,16 @@ def test_vk() -> None:
                 schema = {"$ref": f"vk://{kinds['search' if number else method]}"}
                 found = jsonschema.Draft202012Validator(schema, registry=registry).iter_errors({"response": answer})
                 assert [f"{list(e.absolute_path)}: {e.message[:200]}" for e in found] == [], method
+
+
+def test_youtube() -> None:
+    schemas = json.loads((OWN / "youtube.json").read_text(encoding="utf-8"))["schemas"]
+    kinds = {name: f"{name[0].upper()}{name[1:].removesuffix('s')}ListResponse"
+             for name in ("commentThreads", "comments", "playlistItems", "search", "videos", "channels")}
+    for path, value in answers("youtube"):
+        assert problems({"$ref": f"#/schemas/{kinds[path.rpartition('/')[2]]}", "schemas": schemas}, value) == [], path
+    broken = json.loads(json.dumps(value)) | {"items": [{"id": 7}]}
+    assert problems({"$ref": f"#/schemas/{kinds['videos']}", "schemas": schemas}, broken)
 
 
 def _plain(schema: Any) -> Any:
