@@ -49,7 +49,7 @@ async def backfill(db: Database, source: Source, since: datetime, say: Callable[
     cursor: Any = going["cursor"] if going else started
     read = new = failures = 0
     async with WebHttp(secrets=secrets) as plain:
-        http = Paced(plain, limiter, account, SPARE)
+        http = Paced(plain, limiter, account, SPARE, sleep)
         while True:
             try:
                 held, why = await limiter.wait(account, connector.max_requests_per_poll, SPARE)
