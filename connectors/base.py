@@ -74,9 +74,14 @@ class Limit:
     """True where all accounts of this installation share it: a limit of an app or of an address."""
     resets: str = ""
     """IANA time zone at whose midnight a daily limit starts anew; "" where any stretch of `seconds` counts."""
+    within: str = ""
+    """Where one request carries many calls (VK's `execute`): each occurrence of this in the form that is sent costs `cost`, and a
+    request without it nothing."""
 
-    def cost_of(self, path: str) -> float:
-        """What a request to `path` costs; of several endings that fit the longest counts."""
+    def cost_of(self, path: str, sent: Mapping[str, str] | None = None) -> float:
+        """What a request to `path` that sends this form costs; of several endings that fit the longest counts."""
+        if self.within:
+            return self.cost * sum(value.count(self.within) for value in (sent or {}).values())
         fitting = [end for end in self.costs if path.endswith(end)]
         return self.costs[max(fitting, key=len)] if fitting else self.cost
 
@@ -105,6 +110,16 @@ class Damaged:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A part of a source that the network refuses while it lets us read the rest: the comments of one post, one list. It is a hole
+    of its own, told once, and lasts until a poll no longer names it."""
+
+    part: str
+    """What is refused, the same from poll to poll: "comments:123", or the name of a list."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What one poll brought: posts in the order of the network, and the cursor that the next poll starts from."""
 
@@ -114,6 +129,8 @@ class Batch:
     damaged: tuple[Damaged, ...] = ()
     more: bool = False
     """True where the network says that there is more right now: poll again without waiting."""
+    refused: tuple[Refused, ...] = ()
+    """All parts that are refused as things stand, whether this poll asked them or an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 asking that is handed in.
 
 Every poll sees the list of posts, and with each what changes when something is said below it (`sign`). What changed is read
-whole, so late comments, answers to old ones and edits come too; what is not finished within a poll is finished by the next.
+whole, so late comments, answers to old ones and edits come too; what is not finished within a poll is finished by the next. Where
+the network refuses us what stands below one post, the others are read all the same.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.base import Damaged
-from connectors.errors import BadPayload
+from connectors.base import Damaged, Refused
+from connectors.errors import AuthError, BadPayload, SourceError
 from connectors.graph import Gone
 from connectors.timeline import OVERLAP, News, Page
 from monitor.core.post import Post
 
 AT_FIRST = 10
 """Posts whose comments are read before anything is known; what stands under older ones is history."""
+NAMED = 3
+"""Refused posts that are named one by one; of more it is said how it is: comments are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +32,88 @@ class Thread:
     sign: str
 
 
-Ask = Callable[[str, str | None], Awaitable[tuple[Page, Sequence[str]]]]
-"""Asks for a page of a list (a post's id at first) from a mark on; also gives lists that must be read besides. One request."""
+Wanted = tuple[str, str | None]
+"""A list (a post's id at first) and the mark to go on from."""
+Answer = tuple[Page, Sequence[str]]
+"""A page of a list, and lists that must be read besides."""
+Ask = Callable[[str, str | None], Awaitable[Answer]]
+"""Asks for one page. One request."""
+AskTogether = Callable[[Sequence[Wanted]], Awaitable[Sequence[Answer | SourceError]]]
+"""Asks for several pages with one request; an error in the place of the page that it hit."""
 
 
 async def read_below(threads: Sequence[Thread], known: Mapping[str, Any], ask: Ask, requests: int, newest_first: bool = False) -> News:
     """What is new under `threads` (newest first) since `known`, within `requests`. `newest_first`: a list is sorted, so reading
     ends where the last reading began."""
+    async def one(wanted: Sequence[Wanted]) -> Sequence[Answer | SourceError]:
+        try:
+            return [await ask(*wanted[0])]
+        except (BadPayload, AuthError) as e:
+            return [e]
+    return await read_together(threads, known, one, requests, 1, OVERLAP if newest_first else None)
+
+
+async def read_together(threads: Sequence[Thread], known: Mapping[str, Any], ask: AskTogether, requests: int, width: int,
+                        sorted_within: int | None = None) -> News:
+    """The same with `width` pages for one request. `sorted_within`: lists are sorted, newest first, and reading ends so many seconds
+    below where the last reading began; None: they are always read whole."""
     before = known.get("seen", {})
     seen: dict[str, Any] = {one.id: before[one.id] for one in threads if one.id in before}
+    refused: dict[str, Any] = {one.id: known["refused"][one.id] for one in threads if one.id in known.get("refused", {})}
     work: list[dict[str, Any]] = [{**one, "lists": [list(pair) for pair in one["lists"]]} for one in known.get("work", ())]
     waiting = {one["of"] for one in work}
+    turn = min((refused[one][2] for one in refused), default=0)
+    tried: list[dict[str, Any]] = []
     for place, one in enumerate(threads):
+        fresh = {"of": one.id, "sign": one.sign, "top": 0, "lists": [[one.id, None]]}
         if not known and place >= AT_FIRST:
             seen[one.id] = [one.sign, 0]
-        elif one.sign and one.id not in waiting and (one.id not in seen or seen[one.id][0] != one.sign):
-            work.append({"of": one.id, "sign": one.sign, "top": 0, "lists": [[one.id, None]]})
+        elif one.id in waiting:
+            continue
+        elif one.id in refused and refused[one.id][0] == one.sign:
+            if refused[one.id][2] == turn and not tried:    # permission may come back without news: they are asked again in turn
+                tried = [fresh]
+        elif one.sign and (one.id not in seen or seen[one.id][0] != one.sign):
+            work.append(fresh)
     posts: dict[str, Post] = {}
     damaged: list[Damaged] = []
-    while work and requests > 0:
-        entry = work[0]
-        name, mark = entry["lists"][0]
+    while requests > 0 and (work or tried):
+        work, tried = work + tried, []
         requests -= 1
-        try:
-            page, besides = await ask(name, mark)
-        except Gone:
-            page, besides = Page((), None, None), ()
-        except BadPayload as e:  # this post is asked again next time; the others are not held up
-            damaged.append(Damaged(str(e), e.payload))
-            work.pop(0)
-            continue
-        for post in page.posts:
-            posts[post.native_id] = post
-        damaged += page.damaged
-        last = seen[entry["of"]][1] if entry["of"] in seen else 0
-        if page.span is not None:
-            entry["top"] = max(entry["top"], page.span[1])
-        passed = newest_first and page.span is not None and page.span[0] < last - OVERLAP
-        further = [] if page.older is None or page.older == mark or passed else [[name, page.older]]
-        entry["lists"] = further + entry["lists"][1:] + [[one, None] for one in besides]
-        if not entry["lists"]:
-            seen[entry["of"]] = [entry["sign"], max(entry["top"], last)]
-            work.pop(0)
-    state: dict[str, Any] = {"seen": seen, "work": work} if work else {"seen": seen}
-    return News(tuple(posts.values()), state, tuple(damaged), bool(work))
+        picked = [(entry, pair) for entry in work for pair in entry["lists"]][:width]
+        answers = await ask([(name, mark) for _, (name, mark) in picked])
+        for (entry, pair), answer in zip(picked, answers, strict=True):
+            entry["lists"].remove(pair)
+            if isinstance(answer, AuthError):
+                last = max((when for one, (_, _, when) in refused.items() if one != entry["of"]), default=-1)
+                refused[entry["of"]] = [entry["sign"], str(answer), last + 1]
+                work = [one for one in work if one is not entry]
+                continue
+            if isinstance(answer, SourceError) and not isinstance(answer, Gone):
+                # This post is asked again next time; the others are not held up.
+                damaged.append(Damaged(str(answer), answer.payload))
+                work = [one for one in work if one is not entry]
+                continue
+            page, besides = (Page((), None, None), ()) if isinstance(answer, SourceError) else answer
+            for post in page.posts:
+                posts[post.native_id] = post
+            damaged += page.damaged
+            last = seen[entry["of"]][1] if entry["of"] in seen else 0
+            if page.span is not None:
+                entry["top"] = max(entry["top"], page.span[1])
+            passed = sorted_within is not None and page.span is not None and page.span[0] < last - sorted_within
+            further = [] if page.older is None or page.older == pair[1] or passed else [[pair[0], page.older]]
+            entry["lists"] = further + entry["lists"] + [[one, None] for one in besides]
+            if not entry["lists"] and entry in work:
+                seen[entry["of"]] = [entry["sign"], max(entry["top"], last)]
+                refused.pop(entry["of"], None)
+                work = [one for one in work if one is not entry]
+    state: dict[str, Any] = {"seen": seen, **({"work": work} if work else {}), **({"refused": refused} if refused else {})}
+    return News(tuple(posts.values()), state, tuple(damaged), bool(work), named(refused))
+
+
+def named(refused: Mapping[str, Sequence[Any]]) -> tuple[Refused, ...]:
+    """The refused posts, each by name; where there are many, comments as such: then it is a permission, not a post."""
+    if len(refused) > NAMED:
+        return (Refused("comments", next(iter(refused.values()))[1]),)
+    return tuple(Refused(f"comments:{name}", why) for name, (_, why, _) in refused.items())

@@ -130,7 +130,7 @@ class Bluesky:
         deleted = tuple(removed(self.name, uri, recent[uri], self._clock()) for uri in gone if uri in recent)
         moved = {"account": self.account, **news.state, "people": people, "recent": recent}
         found = tuple(replace(post, source=self.source) for post in (*posts, *back, *deleted))
-        return Batch(found, moved, damaged=news.damaged, more=news.more)
+        return Batch(found, moved, damaged=news.damaged, more=news.more, refused=news.refused)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page into the past."""

@@ -82,7 +82,8 @@ class Facebook:
         posts = {post.native_id: post for post in (*lists.posts, *below.posts)}
         moved = {"page": self.account, "lists": lists.state, "below": below.state}
         return Batch(tuple(replace(post, source=self.source) for post in posts.values()), moved,
-                     damaged=(*lists.damaged, *below.damaged), more=lists.more or below.more)
+                     damaged=(*lists.damaged, *below.damaged), more=lists.more or below.more,
+                     refused=(*lists.refused, *below.refused))
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of older posts; comments under them are read where something new is said there."""

@@ -76,11 +76,12 @@ class Instagram:
         own, lost, threads = await self._own(http)
         below = await read_below(threads, known.get("below", {}), lambda name, mark: self._comments(http, name, mark), COMMENTS)
         tagged = await read_new({"tags": lambda mark: self._tagged(http, mark)} if self._settings.tagged else {},
-                                known.get("tagged", {}), 3)
+                                known.get("tagged", {}), 3, beside=True)
         posts = {post.native_id: post for post in (*own, *tagged.posts, *below.posts)}
         moved = {"account": self.account, "below": below.state, "tagged": tagged.state}
         return Batch(tuple(replace(post, source=self.source) for post in posts.values()), moved,
-                     damaged=(*lost, *tagged.damaged, *below.damaged), more=below.more or tagged.more)
+                     damaged=(*lost, *tagged.damaged, *below.damaged), more=below.more or tagged.more,
+                     refused=(*below.refused, *tagged.refused))
 
     def can_answer(self, post: Post, now: datetime) -> str | None:
         """Comments are answered; of others' posts only those whose caption mentions the account."""

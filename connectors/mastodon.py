@@ -82,7 +82,7 @@ class Mastodon:
         deleted = tuple(removed(self.name, one, recent[one], self._clock()) for one in gone if one in recent)
         moved = {"account": self.account, **news.state, "recent": recent}
         found = tuple(replace(post, source=self.source) for post in (*posts, *edited, *deleted))
-        return Batch(found, moved, damaged=news.damaged, more=news.more)
+        return Batch(found, moved, damaged=news.damaged, more=news.more, refused=news.refused)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page into the past."""

@@ -72,10 +72,11 @@ class Threads:
         """Own newest threads, what is new under each, and new mentions."""
         known = cursor if cursor.get("account") == self.account else {}
         own, damaged, below = await self._own(http)
-        news = await read_new(self._lists(http, below), known.get("lists", {}), PAGES)
+        news = await read_new(self._lists(http, below), known.get("lists", {}), PAGES, beside=True)
         posts = {post.native_id: post for post in (*own, *news.posts)}
         return Batch(tuple(replace(post, source=self.source) for post in posts.values()),
-                     {"account": self.account, "lists": news.state}, damaged=(*damaged, *news.damaged), more=news.more)
+                     {"account": self.account, "lists": news.state}, damaged=(*damaged, *news.damaged), more=news.more,
+                     refused=news.refused)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of older mentions, or of older answers under the newest threads."""

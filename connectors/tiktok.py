@@ -104,7 +104,8 @@ class TikTok:
         below = await read_below(threads, known.get("below", {}), lambda name, after: self._comments(http, name, after), COMMENTS)
         everything = {post.native_id: post for post in (*own, *below.posts)}
         return Batch(tuple(replace(post, source=self.source) for post in everything.values()),
-                     {"account": self.account, "below": below.state}, damaged=(*lost, *below.damaged), more=below.more)
+                     {"account": self.account, "below": below.state}, damaged=(*lost, *below.damaged), more=below.more,
+                     refused=below.refused)
 
     async def answer(self, http: Http, post: Post, text: str) -> str:
         """Reply to the comment."""

@@ -6,13 +6,13 @@ finished by the next polls where it is longer than one poll may ask.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.base import Batch, Cursor, Damaged
-from connectors.errors import BadPayload
+from connectors.base import Batch, Cursor, Damaged, Refused
+from connectors.errors import AuthError, BadPayload, SourceError
 from monitor.core.post import Post
 
 OVERLAP = 600
@@ -43,35 +43,49 @@ class News:
     state: dict[str, Any]
     damaged: tuple[Damaged, ...]
     more: bool
+    refused: tuple[Refused, ...] = ()
 
 
-async def read_new(lists: Mapping[str, Ask], known: Mapping[str, Any], pages: int) -> News:
+async def read_new(lists: Mapping[str, Ask], known: Mapping[str, Any], pages: int, *, beside: bool = False) -> News:
     """What is new in each list since `known`, the state of the poll before, within `pages` requests. A list that cannot be read
-    is handed over as Damaged beside the others; where none can be read, its error is raised."""
+    is handed over as Damaged beside the others, one that the network refuses us as Refused; where none can be read, its error is
+    raised, unless they are read `beside` something else that could be."""
     places: dict[str, Any] = {name: dict(place) for name, place in known.get("lists", {}).items() if name in lists}
     names = list(lists)
     first = names.index(known["next"]) if known.get("next") in names else 0
     posts: dict[str, Post] = {}
     damaged: list[Damaged] = []
-    failed: BadPayload | None = None
+    failed: SourceError | None = None
+    closed: dict[str, str] = {name: why for name, why in known.get("refused", {}).items() if name in lists}
     read = 0
     for name in names[first:]:
         if not pages:
-            return News(tuple(posts.values()), {"lists": places, "next": name}, tuple(damaged), True)
+            return _news(posts, {"lists": places, "next": name}, damaged, True, closed)
         try:
             place, pages, over = await _way_back(lists[name], places.get(name), pages, posts, damaged)
         except BadPayload as e:
-            failed = e
+            failed = failed if isinstance(failed, AuthError) else e
             pages -= 1
             damaged.append(Damaged(str(e), e.payload))
             continue
+        except AuthError as e:
+            failed = e
+            pages -= 1
+            closed[name] = str(e)
+            continue
         read += 1
         places[name] = place
+        closed.pop(name, None)
         if not over:
-            return News(tuple(posts.values()), {"lists": places, "next": name}, tuple(damaged), True)
-    if failed is not None and not read and not first:
+            return _news(posts, {"lists": places, "next": name}, damaged, True, closed)
+    if failed is not None and not read and not first and not beside:
         raise failed
-    return News(tuple(posts.values()), {"lists": places}, tuple(damaged), False)
+    return _news(posts, {"lists": places}, damaged, False, closed)
+
+
+def _news(posts: Mapping[str, Post], state: dict[str, Any], damaged: Sequence[Damaged], more: bool, closed: Mapping[str, str]) -> News:
+    return News(tuple(posts.values()), {**state, "refused": closed} if closed else state, tuple(damaged), more,
+                tuple(Refused(name, why) for name, why in closed.items()))
 
 
 async def _way_back(ask: Ask, place: Mapping[str, Any] | None, pages: int, posts: dict[str, Post],
@@ -107,7 +121,9 @@ async def read_back(lists: Mapping[str, Ask], cursor: Cursor) -> Batch:
     damaged: tuple[Damaged, ...] = ()
     try:
         page = await lists[name](cursor.get("before"))
-    except BadPayload as e:
+    except (BadPayload, AuthError) as e:
+        if isinstance(e, AuthError) and len(names) == 1:
+            raise
         page, damaged = Page((), None, None), (Damaged(str(e), e.payload),)
     posts = {post.native_id: post for post in page.posts if since <= post.published_at <= until}
     moved = {"since": cursor["since"], "until": cursor["until"], "list": name}

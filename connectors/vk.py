@@ -2,7 +2,9 @@
 
 The JSON schema of the API (github.com/VKCOM/vk-api-schema, 5.199) is the schema. Up to 25 calls go out as one `execute`
 (https://dev.vk.com/ru/method/execute). Errors come with HTTP 200: `error_of` is the one table (https://dev.vk.com/ru/reference/errors).
-Comments have no list of changes: those of the newest posts are read anew in turn, first where their number changed.
+Comments have no list of changes: where their number under a post changed, they are read from the newest to what is known, answers
+in a thread beyond the ten that come along, too; the others are read anew in turn. The limits by the day are those of
+https://vk.com/dev/data_limits, which names newsfeed.search, wall.search and wall.get.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
@@ -20,6 +22,7 @@ from typing import Any, ClassVar
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit, fingerprint
+from connectors.below import Answer, Thread, Wanted, read_together
 from connectors.errors import (
     CLOSED,
     GONE,
@@ -37,7 +40,8 @@ from connectors.errors import (
 from connectors.fields import account_of_person, document, each, ident, part, parts, unix, words
 from connectors.markup import hashtags_of, mentions_of, one_line, web_links
 from connectors.recheck import remembered, removed, still_there
-from connectors.timeline import Ask, Page, read_back, read_new
+from connectors.timeline import OVERLAP as SECONDS
+from connectors.timeline import Ask, News, Page, read_back, read_new
 from monitor.core.post import Author, Post, clean_text
 
 VERSION = "5.199"
@@ -46,13 +50,23 @@ CALLS = 25
 FURTHER = 5
 """Further pages of lists in one poll."""
 ROUNDS = 3
-"""`execute`s for comments and messages in one poll."""
-WATCHED = 30
+"""`execute`s for comments in one poll, and for messages."""
+WATCHED = 50
 """Newest posts of a wall whose comments are read."""
+CONVERSATIONS = 200
+"""Conversations of which it is kept how far they were read."""
+PAGE = 100
+OVERLAP = 5
+"""Comments of a page read again with the next: one deleted meanwhile moves the others up."""
+DEEP = 3 * 86400
+"""Seconds below the newest known comment at which reading a post anew ends; new answers to older comments are found in turn."""
+_DAY = "https://vk.com/dev/data_limits"
 _WAITS = {6: 1.0, 9: 60.0, 29: 3600.0, 601: 3600.0, 1105: 3600.0, 32: 60.0}
 """Error to seconds: too many per second, flood control, a method's daily limit."""
 _REFUSED = {2, 3, 4, 5, 7, 11, 14, 15, 16, 17, 18, 20, 21, 23, 24, 25, 27, 28, 34, 37, 38, 41, 42, 1114, 1116, 1117, 3300, 3609, 3610}
 _PASSING = {1, 10, 13, 36, 43}
+_DEAD = {2, 4, 5, 14, 17, 24, 25, 27, 28, 1114, 1116, 1117, 3300, 3609, 3610}
+"""Refusals of the token or the app; the others hit what was asked for."""
 _CANNOT = {15: NOT_ALLOWED, 7: NOT_ALLOWED, 100: GONE, 104: GONE, 210: GONE, 211: GONE, 212: CLOSED, 213: CLOSED, 801: CLOSED,
            900: NOT_ALLOWED, 901: NO_DIALOGUE, 902: NO_DIALOGUE, 910: TOO_LONG, 914: TOO_LONG, 936: GONE, 950: TOO_LATE, 985: NOT_ALLOWED}
 _MARKED = re.compile(r"\[((?:club|public|event|id)\d+)(?::bp-?\d+_\d+)?\|([^\]\n]{1,200})\]")
@@ -76,8 +90,12 @@ class Vk:
 
     name: ClassVar[str] = "vk"
     poll_every: ClassVar[float] = 60.0
-    max_requests_per_poll: ClassVar[int] = 1 + FURTHER + ROUNDS
-    limits: ClassVar[tuple[Limit, ...]] = (Limit("token", 3, 1, "https://dev.vk.com/ru/api/api-requests"),)
+    max_requests_per_poll: ClassVar[int] = 1 + FURTHER + 2 * ROUNDS
+    limits: ClassVar[tuple[Limit, ...]] = (
+        Limit("token", 3, 1, "https://dev.vk.com/ru/api/api-requests"),
+        Limit("walls a day", 5000, 86400, _DAY, within="API.wall.get("),
+        Limit("searches a day", 1000, 86400, _DAY, within="API.newsfeed.search("),
+    )
 
     class Settings(ConnectorSettings):
         """Options of a vk source."""
@@ -122,16 +140,19 @@ class Vk:
         lists: dict[str, Ask] = {name: partial(self._page, http, ready, name) for name in calls}
         news = await read_new(lists, known, len(calls) + FURTHER)
         damaged = list(news.damaged)
-        below, counts, gone = await self._below(http, ready, known, recent, damaged)
-        posts = still_there(recent, (*news.posts, *below))
-        gone |= {post.native_id for post in posts if post.deleted_at is not None}
+        below = await self._comments(http, ready, known, recent)
+        talks = await self._messages(http, ready, known)
+        damaged = [*news.damaged, *below.damaged, *talks.damaged]
+        posts = still_there(recent, (*news.posts, *below.posts, *talks.posts))
+        gone = below.gone | {post.native_id for post in posts if post.deleted_at is not None}
         gone = {one for one in gone if recent.get(one, -1) > 0}
         posts = tuple(post for post in posts if post.deleted_at is None)
         recent = remembered(recent, posts, gone)
         deleted = tuple(removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
-        moved = {"account": self.account, **news.state, "recent": recent, "comments": counts}
+        moved = {"account": self.account, **news.state, "recent": recent, "below": below.state, "talks": talks.state}
         unique = {post.native_id: replace(post, source=self.source) for post in (*posts, *deleted)}
-        return Batch(tuple(unique.values()), moved, damaged=tuple(damaged), more=news.more)
+        return Batch(tuple(unique.values()), moved, damaged=tuple(damaged), more=news.more or below.more or talks.more,
+                     refused=(*news.refused, *below.refused, *talks.refused))
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of walls and searches into the past."""
@@ -197,65 +218,78 @@ class Vk:
         if name.startswith("search:"):
             return replace(page, older=words(found, "next_from") or None)
         full = size >= 50
-        if before is not None and name in ready and name.startswith("wall:") and not isinstance(ready[name], SourceError):
-            ready[name] = {**ready[name], "items": [*ready[name]["items"], *found["items"]]}  # their comments are read, too
+        if before is not None and name in ready and not isinstance(ready[name], SourceError):
+            ready[name] = {**ready[name], "items": [*ready[name]["items"], *found["items"]]}  # what is below them is read, too
         return replace(page, older=str(int(before or 0) + size) if full else None)
 
-    async def _below(self, http: Http, ready: Mapping[str, Any], known: Cursor, recent: Mapping[str, int],
-                     damaged: list[Damaged]) -> tuple[list[Post], dict[str, int], set[str]]:
-        """Comments of the newest posts, messages of conversations; how many comments each post had; what is gone."""
-        counted: Mapping[str, int] = known.get("comments", {})
-        calls: list[tuple[int, Call, str]] = []
-        counts: dict[str, int] = {}
-        gone: set[str] = set()
-        last = known.get("lists", {}).get("messages", {}).get("last", 0)
+    async def _comments(self, http: Http, ready: Mapping[str, Any], known: Cursor, recent: Mapping[str, int]) -> _Below:
+        """Comments of the newest posts: all that is new where their number changed, a page of some others; and what is gone."""
+        before: Mapping[str, Any] = known.get("below", {})
+        listing = _Listing(recent, dict(before.get("threads", {})))
+        shown: list[Mapping[str, Any]] = []
         for name, found in ready.items():
-            if isinstance(found, SourceError):
-                continue
-            if name == "messages":
-                for one in parts(found, "items"):
-                    newest = part(one, "last_message")
-                    if isinstance(newest.get("date"), int) and newest["date"] >= last and isinstance(newest.get("peer_id"), int):
-                        calls.append((0, Call("messages.getHistory", {"peer_id": newest["peer_id"], "count": 100, "extended": 1}), name))
-            elif name.startswith("wall:"):
-                shown = [one for one in parts(found, "items") if not one.get("is_deleted")]
-                gone |= _absent(recent, shown)
-                for one in sorted(shown, key=_date, reverse=True)[:WATCHED]:
-                    place = f"{one.get('owner_id')}_{one.get('id')}"
-                    many = part(one, "comments").get("count", 0)
-                    if isinstance(many, int) and not isinstance(many, bool) and (many or counted.get(place)):
-                        counts[place] = many
-                        asked = {"owner_id": one.get("owner_id"), "post_id": one.get("id"), "sort": "desc", "count": 100,
-                                 "thread_items_count": 10, "extended": 1}
-                        calls.append((int(counted.get(place) == many), Call("wall.getComments", asked), place))
-        changed = [one for one in calls if not one[0]]
-        others = [one for one in calls if one[0]]
-        room = max(0, CALLS * ROUNDS - len(changed))
-        turns = max(1, -(-len(others) // max(room, 1)))
-        turn = int(self._clock() // self.poll_every) % turns
-        left = changed[CALLS * ROUNDS:]
-        for _, _, place in left:  # read by the next poll: it counts as changed until then
-            counts[place] = counted.get(place, -1)
-        batches = [*changed[:CALLS * ROUNDS], *others[turn * room:(turn + 1) * room]]
-        posts: list[Post] = []
-        for at in range(0, len(batches), CALLS):
-            now = batches[at:at + CALLS]
-            for (_, call, place), found in zip(now, await self._execute(http, [call for _, call, _ in now]), strict=True):
-                try:
-                    if isinstance(found, SourceError):
-                        raise found
-                    page = page_of(found, place if call.method == "wall.getComments" else "")
-                except (BadPayload, AuthError) as e:
-                    damaged.append(Damaged(f"{call.method} {place}: {e}", e.payload))
+            if name.startswith("wall:") and not isinstance(found, SourceError):
+                here = [one for one in parts(found, "items") if not one.get("is_deleted")]
+                listing.gone |= _absent(recent, here)
+                shown += sorted(here, key=_date, reverse=True)[:WATCHED]
+        threads: dict[str, Thread] = {}
+        for one in sorted(shown, key=_date, reverse=True):
+            if isinstance(one.get("owner_id"), int) and isinstance(one.get("id"), int):
+                name, many = f"{one['owner_id']}_{one['id']}", _count(one)
+                threads[name] = Thread(name, str(many) if many or name in before.get("seen", {}) else "")
+
+        async def ask(wanted: Sequence[Wanted]) -> list[Answer | SourceError]:
+            listing.asked += 1
+            found = await self._execute(http, [_comments_of(name, int(mark or 0)) for name, mark in wanted])
+            return [listing.read(name, int(mark or 0), answer) for (name, mark), answer in zip(wanted, found, strict=True)]
+
+        news = await read_together(list(threads.values()), before, ask, ROUNDS, CALLS, DEEP)
+        state, posts, damaged = dict(news.state), list(news.posts), list(news.damaged)
+        busy = {one["of"] for one in before.get("work", ())} | {one["of"] for one in state.get("work", ())} | set(state.get("refused", ()))
+        calm = [one for one in threads.values() if one.sign and one.id not in busy and before.get("seen", {}).get(one.id) == state["seen"].get(one.id)]
+        room = CALLS * (ROUNDS - listing.asked)
+        for wanted in _in_turn(calm, room, int(self._clock() // self.poll_every)):
+            for (name, _), answer in zip(wanted, await ask(wanted), strict=True):
+                if isinstance(answer, AuthError):
+                    continue        # said, and declared, when something is new there
+                if isinstance(answer, SourceError):
+                    damaged.append(Damaged(str(answer), answer.payload))
                     continue
-                posts += page.posts
-                damaged += page.damaged
-                if call.method == "wall.getComments" and page.span is not None:
-                    there = {post.native_id for post in page.posts}
-                    whole = len(found["items"]) < 100
-                    gone |= {one for one, at_ in recent.items() if one.startswith(place + "_") and one.count("_") == 2 and at_ > 0
-                             and one not in there and (whole or page.span[0] < at_ <= page.span[1])}
-        return posts, counts, gone
+                posts += answer[0].posts
+                damaged += answer[0].damaged
+                if answer[1]:
+                    state["work"] = [*state.get("work", ()), {"of": name, "sign": threads[name].sign, "top": 0,
+                                                              "lists": [[one, None] for one in answer[1]]}]
+        kept = {name: many for name, many in listing.threads.items() if name.partition("/")[0] in state["seen"]}
+        if kept:
+            state["threads"] = kept
+        return _Below(tuple(posts), state, tuple(damaged), bool(state.get("work")), news.refused, listing.gone)
+
+    async def _messages(self, http: Http, ready: Mapping[str, Any], known: Cursor) -> News:
+        """What is new in conversations; of one not seen before the newest hundred messages."""
+        before: Mapping[str, Any] = known.get("talks", {})
+        found = ready.get("messages")
+        if not isinstance(found, dict):
+            return News((), dict(before), (), False)
+        newest = {str(one["peer_id"]): str(one.get("id")) for talk in parts(found, "items")
+                  if isinstance((one := part(talk, "last_message")).get("peer_id"), int)}
+        earlier = [Thread(name, seen[0]) for name, seen in before.get("seen", {}).items() if name not in newest]
+        threads = [*(Thread(name, sign) for name, sign in newest.items()), *earlier[:CONVERSATIONS]]
+
+        async def ask(wanted: Sequence[Wanted]) -> list[Answer | SourceError]:
+            answers = await self._execute(http, [Call("messages.getHistory", {"peer_id": int(name), "count": PAGE, "extended": 1,
+                                                                              "offset": int(mark or 0)}) for name, mark in wanted])
+            read: list[Answer | SourceError] = []
+            for (name, mark), answer in zip(wanted, answers, strict=True):
+                page = _page_or_error(answer, "")
+                if isinstance(page, Page):
+                    more = len(answer["items"]) >= PAGE and name in before.get("seen", {})
+                    read.append((replace(page, older=str(int(mark or 0) + PAGE - OVERLAP) if more else None), ()))
+                else:
+                    read.append(page)
+            return read
+        # All conversations are read at first: unlike what stands below old posts, what people wrote to us waits for an answer.
+        return await read_together(threads, before or {"seen": {}}, ask, ROUNDS, CALLS, SECONDS)
 
     async def _execute(self, http: Http, calls: Sequence[Call]) -> list[Any]:
         """The answers of up to 25 calls; a call that failed gives its error. What hits the token is raised."""
@@ -265,7 +299,8 @@ class Vk:
             raise BadPayload("VK: execute gave no answer to each call", json.dumps(body).encode())
         errors = [error_of(one) for one in parts(body, "execute_errors")]
         for error in errors:
-            if isinstance(error, RateLimited | Transient) or (isinstance(error, AuthError) and _code(error.payload) == 5):
+            if isinstance(error, RateLimited) or _code(error.payload) in _DEAD or (
+                    isinstance(error, Transient) and len(errors) >= len(calls)):
                 raise error
         answers: list[Any] = []
         for one in found:
@@ -273,7 +308,7 @@ class Vk:
                 answers.append(one)
             else:
                 error = errors.pop(0) if one is False and errors else BadPayload("VK: an answer without items", json.dumps(one).encode())
-                answers.append(BadPayload(str(error), error.payload))
+                answers.append(error if isinstance(error, AuthError) else BadPayload(str(error), error.payload))
         return answers
 
     async def _ask(self, http: Http, method: str, params: Mapping[str, Any]) -> Any:
@@ -288,6 +323,90 @@ class Vk:
         if "response" not in body:
             raise BadPayload("VK: neither response nor error in the answer", answer.body)
         return body
+
+
+@dataclass(frozen=True, slots=True)
+class _Below(News):
+    """What stands below posts, and which known posts and comments are no longer there."""
+
+    gone: frozenset[str] | set[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Listing:
+    """Reads lists of comments ("OWNER_POST", or "OWNER_POST/COMMENT" for the answers to one): `threads` are the answers known to
+    each comment with more of them than come along."""
+
+    recent: Mapping[str, int]
+    threads: dict[str, int]
+    gone: set[str] = field(default_factory=set)
+    asked: int = 0
+    wanted: dict[str, int] = field(default_factory=dict)
+
+    def read(self, name: str, offset: int, answer: Any) -> Answer | SourceError:
+        """One page, and the threads that must be read besides."""
+        place, _, comment = name.partition("/")
+        page = _page_or_error(answer, place)
+        if isinstance(page, SourceError):
+            return page
+        size = len(answer["items"])
+        here = answer.get("current_level_count")
+        more = size > 0 and (offset + size < here if isinstance(here, int) else size >= PAGE)
+        there = {post.native_id for post in page.posts}
+        if not size and not offset:
+            self.gone |= {known for known, at in self.recent.items() if at > 0 and known.startswith(f"{name.replace('/', '_')}_")}
+        for known, at in self.recent.items():
+            within = known.startswith(f"{place}_{comment}_") if comment else known.startswith(f"{place}_") and known.count("_") == 2
+            if within and at > 0 and known not in there and page.span is not None and (
+                    (at <= page.span[1] if not offset else at < page.span[1]) and (at > page.span[0] or not more)):
+                self.gone.add(known)
+        besides: list[str] = []
+        for one in () if comment else parts(answer, "items"):
+            thread = part(one, "thread")
+            many, shown = thread.get("count"), parts(thread, "items")
+            own = f"{place}/{one.get('id')}"
+            if not isinstance(many, int):
+                continue
+            if many > len(shown) and self.threads.get(own) != many:
+                besides.append(own)
+                self.wanted[own] = many
+            elif many == len(shown):
+                below = f"{place}_{one.get('id')}_"
+                self.gone |= {known for known, at in self.recent.items() if known.startswith(below) and at > 0 and known not in there}
+        if comment and name in self.wanted:
+            self.threads[name] = self.wanted[name]
+        return replace(page, older=str(offset + max(size - OVERLAP, 1)) if more else None), besides
+
+
+def _page_or_error(answer: Any, below: str) -> Page | SourceError:
+    if isinstance(answer, SourceError):
+        return answer
+    try:
+        return page_of(answer, below)
+    except BadPayload as e:
+        return e
+
+
+def _comments_of(name: str, offset: int) -> Call:
+    place, _, comment = name.partition("/")
+    owner, _, number = place.partition("_")
+    return Call("wall.getComments", {"owner_id": int(owner), "post_id": int(number), "sort": "desc", "count": PAGE, "offset": offset,
+                                     "extended": 1, **({"comment_id": int(comment)} if comment else {"thread_items_count": 10})})
+
+
+def _in_turn(threads: Sequence[Thread], room: int, turn: int) -> list[list[Wanted]]:
+    """Which pages of unchanged lists are read anew now: other posts, and of a long list another page, each time."""
+    if room <= 0 or not threads:
+        return []
+    turns = -(-len(threads) // room)
+    now = threads[turn % turns * room:][:room]
+    wanted: list[Wanted] = [(one.id, str(PAGE * (turn // turns % max(1, -(-int(one.sign) // PAGE))))) for one in now]
+    return [wanted[at:at + CALLS] for at in range(0, len(wanted), CALLS)]
+
+
+def _count(one: Mapping[str, Any]) -> int:
+    many = part(one, "comments").get("count", 0)
+    return many if isinstance(many, int) and not isinstance(many, bool) and many > 0 else 0
 
 
 def error_of(said: Mapping[str, Any]) -> SourceError:

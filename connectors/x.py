@@ -108,7 +108,7 @@ class X:
         places = known.get("lists", {}).get("lists", {})
         news = await read_new(self._lists(http, {name: place.get("last") for name, place in places.items()}), known.get("lists", {}), PAGES)
         return Batch(tuple(replace(post, source=self.source) for post in news.posts), {"of": asked, "lists": news.state},
-                     damaged=news.damaged, more=news.more)
+                     damaged=news.damaged, more=news.more, refused=news.refused)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of older posts; the search reaches back seven days."""

@@ -49,7 +49,7 @@ async def backfill(db: Database, source: Source, since: datetime, say: Callable[
     cursor: Any = going["cursor"] if going else started
     read = new = failures = 0
     async with WebHttp(secrets=secrets) as plain:
-        http = Paced(plain, limiter, account, SPARE)
+        http = Paced(plain, limiter, account, SPARE, sleep)
         while True:
             try:
                 held, why = await limiter.wait(account, connector.max_requests_per_poll, SPARE)
@@ -89,8 +89,8 @@ def _store(c: Connection, source: Source, batch: Batch, kept: dict[str, Any] | N
     c.execute(update(source_table).where(source_table.c.name == source.name).values(
         backfill=encodable(kept) if kept else None, posts=source_table.c.posts + len(stored.ids)))
     if kept is None:
-        filled = update(hole).where(hole.c.source == source.name, hole.c.filled_at.is_(None), hole.c.since >= since,
-                                    hole.c.until <= began).values(filled_at=at)
+        filled = update(hole).where(hole.c.source == source.name, hole.c.part.is_(None), hole.c.filled_at.is_(None),
+                                    hole.c.since >= since, hole.c.until <= began).values(filled_at=at)
         if c.execute(filled).rowcount:
             c.execute(event.insert().values(at=at, kind="source", ref=source.name))
     return stored
@@ -110,7 +110,7 @@ def under_way(db: Database, name: str) -> datetime | None:
 def first_hole(db: Database, name: str) -> datetime | None:
     """Where the oldest hole of a source begins that no backfill has filled."""
     with db.reading() as c:
-        return c.execute(select(hole.c.since).where(hole.c.source == name, hole.c.until.is_not(None), hole.c.filled_at.is_(None))
+        return c.execute(select(hole.c.since).where(hole.c.source == name, hole.c.part.is_(None), hole.c.until.is_not(None), hole.c.filled_at.is_(None))
                          .order_by(hole.c.since).limit(1)).scalar()
 
 

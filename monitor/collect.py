@@ -10,7 +10,7 @@ import contextlib
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from connectors.base import Batch, Connector, Damaged, Http
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
+from monitor.core import spread
 from monitor.core.post import Post
 from monitor.core.rhythm import Rhythm, interval
 from monitor.core.row import UNKNOWN_TIME
@@ -95,7 +96,10 @@ class Collector:
         self._clock = clock or Clock()
         self._limiter = limiter
         self._account = Account.of(connector, source.name)
-        self._http = http if limiter is None else Paced(http, limiter, self._account)
+        self._http = http if limiter is None else Paced(http, limiter, self._account, sleep=self._clock.sleep)
+        self._debts: dict[str, float] = {}
+        self._debts_at = 0.0
+        self._slowed = 0.0
         self._shortest_hole = shortest_hole
         self._adapted = float("-inf")
         self._on_stored = on_stored
@@ -107,6 +111,7 @@ class Collector:
         self._written = float("-inf")
         self._heard: datetime | None = None
         self._aside: tuple[Damaged, ...] = ()
+        self._refused: frozenset[str] = frozenset()
         self._log = log.bind(source=source.name, network=source.network)
 
     @property
@@ -117,9 +122,15 @@ class Collector:
     async def run(self) -> None:
         """Poll until cancelled."""
         known = await self._start()
-        await self._clock.sleep(self._left(known))
-        while True:
-            await self._pause(await self.once())
+        if self._limiter is not None:
+            self._limiter.join(self._account, self.source.name)
+        try:
+            await self._clock.sleep(self._left(known))
+            while True:
+                await self._pause(await self.once())
+        finally:
+            if self._limiter is not None:
+                self._limiter.leave(self._account, self.source.name)
 
     async def once(self) -> float:
         """One poll with everything that follows from it. Seconds until the next one."""
@@ -162,7 +173,7 @@ class Collector:
         known = await self._kept(partial(load_source, name=self.source.name, network=self.source.network))
         now = self._clock.now()
         self._adapt(known)
-        silence = timedelta(seconds=max(2 * self.every, self._shortest_hole))
+        silence = timedelta(seconds=max(2 * self.every, 2 * (known.every or 0.0), self._shortest_hole))
         if known.state == "up" and known.last_ok_at is not None and now - known.last_ok_at > silence:
             await self._kept(partial(open_hole, name=self.source.name, since=known.last_ok_at,
                                      reason="Qulaq was not running"))
@@ -178,31 +189,48 @@ class Collector:
         if self.source.every is None and rhythm.known:
             self.every = interval(rhythm.weekly, own, max(own, min(SLOWEST * own, LONGEST_INTERVAL)))
 
+    @property
+    def _interval(self) -> float:
+        """Seconds between two polls as they are now: also where a limit by the day stretches them."""
+        return max(self.every, self._slowed)
+
+    def _spread(self) -> float:
+        """Seconds that the next poll waits so that the account's limits by the hour and the day last."""
+        if self._limiter is None or not isinstance(self._http, Paced):
+            return 0.0
+        now, limits = self._clock.monotonic(), self._limiter.long(self._account)
+        self._debts, self._debts_at = spread.owed(self._debts, limits, now - self._debts_at, self._http.spent), now
+        self._http.spent.clear()
+        return spread.wait(self._debts, limits)
+
     def _left(self, known: SourceState) -> float:
         """Seconds of an earlier run's wait that are left. A wait longer than any that we set means that the clock was
         wrong then."""
         if known.next_poll_at is None or known.state == "refused":
             return 0.0
         left = (known.next_poll_at - self._clock.now()).total_seconds()
-        longest = 86400.0 if known.state == "waiting" else max(self.every, LONGEST_BACKOFF)
+        longest = 86400.0 if known.state == "waiting" else max(self.every, known.every or 0.0, LONGEST_BACKOFF)
         return left if 0.0 < left <= longest else 0.0
 
     async def _succeeded(self, known: SourceState, batch: Batch, began: float) -> float:
         posts = self._stamped(batch)
         moved = dict(batch.cursor) != dict(known.cursor)
         fresh = [one for one in batch.damaged if one not in self._aside]  # a page read again shows the same ones again
-        news = bool(posts or batch.inbound or fresh) or moved
+        refused = {one.part: scrubbed(one.reason, self._secrets) for one in batch.refused}
+        news = bool(posts or batch.inbound or fresh) or moved or self._refused != frozenset(refused)
         elapsed = self._clock.monotonic() - began
         again = batch.more and moved
         wait = 0.0 if again else max(self.every - elapsed, 0.0 if news else min(SHORTEST_WAIT, self.every))
+        self._slowed = self._spread()
+        wait = max(wait, self._slowed)
         back = self._state != "up"
         if news or back or self._clock.monotonic() - self._written > QUIET_WRITE:
             now = self._clock.now()
-            outcome = Outcome("up", now, now + timedelta(seconds=wait), every=self.every)
+            outcome = Outcome("up", now, now + timedelta(seconds=wait), every=self._interval)
             store = partial(
                 store_batch, name=self.source.name, posts=posts, cursor=batch.cursor, outcome=outcome,
                 messages=[(one.key, one.payload) for one in batch.inbound],
-                unreadable=[(scrubbed(one.reason, self._secrets), one.payload) for one in fresh])
+                unreadable=[(scrubbed(one.reason, self._secrets), one.payload) for one in fresh], closed=list(refused.items()))
             try:
                 stored = await self._kept(store)
             except REFUSALS as e:
@@ -215,6 +243,7 @@ class Collector:
             if stored.ids and self._on_stored is not None:
                 self._on_stored(stored)
         self._aside = batch.damaged
+        self._say_refused(refused)
         if back and self._state != "new":
             lasted = self._clock.monotonic() - self._down_since if self._down_since is not None else None
             self._log.info("source is back", after_seconds=None if lasted is None else round(lasted))
@@ -222,6 +251,14 @@ class Collector:
         if self._clock.monotonic() - self._adapted > ADAPTED:
             self._adapt(await self._kept(partial(load_source, name=self.source.name, network=self.source.network)))
         return wait
+
+    def _say_refused(self, refused: Mapping[str, str]) -> None:
+        """Say once that a part of the source is refused, and once that it is read again."""
+        for part in sorted(set(refused) - self._refused):
+            self._log.warning("a part of the source is refused; the rest is read", part=part, reason=refused[part])
+        for part in sorted(self._refused - set(refused)):
+            self._log.info("a part of the source is read again", part=part)
+        self._refused = frozenset(refused)
 
     async def _failed(self, state: str, error: SourceError, wait: float) -> None:
         """Write a failure down; say it once per outage, and again only when its kind changes."""
@@ -236,7 +273,7 @@ class Collector:
             self._down_since = self._clock.monotonic()
         self._state = state
         await self._kept(partial(record_failure, name=self.source.name,
-                                 outcome=Outcome(state, now, now + timedelta(seconds=wait), self._failures, reason, self.every),
+                                 outcome=Outcome(state, now, now + timedelta(seconds=wait), self._failures, reason, self._interval),
                                  payload=error.payload if isinstance(error, BadPayload) else b"",
                                  heard=None if self._heard is None or self._heard > now else self._heard))
 

@@ -22,6 +22,7 @@ from config.languages import N_, language
 from config.timezone import ALMATY
 from monitor.core.rhythm import Rhythm
 from monitor.forever import for_ever
+from monitor.parts import part_words
 from monitor.store.engine import Database
 from monitor.store.sources import deaf, open_hole
 from monitor.store.tables import event, hole, keep, source
@@ -84,7 +85,7 @@ def _unheard(c: Connection, now: datetime, shortest: float) -> tuple[list[str], 
     rows = c.execute(select(hole.c.id, hole.c.since, hole.c.until, source.c.every).join(source, source.c.name == hole.c.source).where(
         hole.c.alarmed_at.is_(None), source.c.state != "off", or_(hole.c.until.is_(None), hole.c.until > now - OLD))).all()
     long = [r.id for r in rows if (r.until or now) - r.since > patience(r.every, shortest)]
-    open_ = select(hole.c.id).where(hole.c.source == source.c.name, hole.c.until.is_(None)).exists()
+    open_ = select(hole.c.id).where(hole.c.source == source.c.name, hole.c.until.is_(None), hole.c.part.is_(None)).exists()
     up = c.execute(select(source.c.name, source.c.last_ok_at, source.c.every).where(
         source.c.state == "up", source.c.last_ok_at < now - STUCK, ~open_)).all()
     return [r.name for r in up if now - r.last_ok_at > patience(r.every, shortest) + STUCK], long
@@ -101,7 +102,7 @@ def _alarm(c: Connection, stuck: Sequence[str], long: Sequence[int], now: dateti
     for name in stuck:
         since = c.execute(select(source.c.last_ok_at).where(source.c.name == name)).scalar_one()
         open_hole(c, name, since, STANDS_STILL)
-        ids += c.execute(select(hole.c.id).where(hole.c.source == name, hole.c.until.is_(None))).scalars()
+        ids += c.execute(select(hole.c.id).where(hole.c.source == name, hole.c.until.is_(None), hole.c.part.is_(None))).scalars()
     done = c.execute(update(hole).where(hole.c.id.in_(ids), hole.c.alarmed_at.is_(None)).values(alarmed_at=now).returning(
         hole.c.source, hole.c.since, hole.c.until, hole.c.reason)).all()
     networks = {r.name: r.network for r in c.execute(select(source.c.name, source.c.network))}
@@ -154,7 +155,7 @@ def _told(c: Connection) -> dict[str, Any]:
 
 
 def _state(c: Connection, told: dict[str, Any]) -> State:
-    columns = (hole.c.id, hole.c.source.label("name"), source.c.network, hole.c.since, hole.c.until, hole.c.reason)
+    columns = (hole.c.id, hole.c.source.label("name"), hole.c.part, source.c.network, hole.c.since, hole.c.until, hole.c.reason)
     holes = select(*columns).join(source, source.c.name == hole.c.source).where(source.c.state != "off")
     blind = list[Any](c.execute(holes.where(hole.c.until.is_(None), hole.c.alarmed_at.is_not(None)).order_by(hole.c.since)))
     quiet = list[Any](c.execute(select(source.c.name, source.c.network, source.c.quiet_since).where(
@@ -200,7 +201,7 @@ def words(state: State, code: str, public_url: str) -> str:
         lines.append(f"🔇 <b>{_escaped(_(N_('Sources that are not heard: %d')) % len(state.blind))}</b>")
         for r in state.blind[:MANY]:
             lines.append(_escaped("• " + _(N_("%(name)s: since %(since)s, %(reason)s")) % {
-                "name": r.name, "since": _at(r.since), "reason": str(r.reason)[:120]}))
+                "name": _named(r, code), "since": _at(r.since), "reason": str(r.reason)[:120]}))
     if state.quiet:
         lines.append(f"🤫 <b>{_escaped(_(N_('Sources that answer but are unusually silent: %d')) % len(state.quiet))}</b>")
         for r in state.quiet[:MANY]:
@@ -210,7 +211,7 @@ def words(state: State, code: str, public_url: str) -> str:
         lines.append(f"🔊 <b>{_escaped(_(N_('Heard again: %d')) % len(state.back))}</b>")
         for r in state.back[:MANY]:
             lines.append(_escaped("• " + _(N_("%(name)s: was not heard from %(since)s to %(until)s")) % {
-                "name": r.name, "since": _at(r.since), "until": _at(r.until)}))
+                "name": _named(r, code), "since": _at(r.since), "until": _at(r.until)}))
     if not lines:
         lines.append(_escaped(_(N_("All sources are heard."))))
     if any(len(part) > MANY for part in (state.blind, state.quiet, state.back)):
@@ -218,6 +219,10 @@ def words(state: State, code: str, public_url: str) -> str:
     if public_url:
         lines.append(f'<a href="{html.escape(public_url.rstrip("/"))}/sources">{_escaped(_("Sources"))}</a>')
     return "\n".join(lines)
+
+
+def _named(r: Row[Any], code: str) -> str:
+    return str(r.name) if r.part is None else f"{r.name} ({part_words(r.part, code)})"
 
 
 def _at(moment: datetime) -> str:

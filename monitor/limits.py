@@ -22,11 +22,14 @@ from connectors.base import Answers, Http, KnowsBeforehand, Limit, Response, acc
 from connectors.errors import RateLimited, Transient
 from monitor.core.allowance import Allowance
 from monitor.core.post import Post
+from monitor.core.spread import LONG, Long
 from monitor.store.engine import Database, reason_of
 from monitor.store.tables import allowance
 
 AHEAD = 1 / 20
 """The part of a limit that may be written ahead, at most."""
+MOMENT = 2.0
+"""Seconds that a request in the middle of a poll waits for its turn, at most."""
 FLOOD = ""
 """Name of the row that holds an order to wait."""
 
@@ -79,13 +82,30 @@ class Limiter:
         self._db, self._clock = db, clock
         self._promises: dict[Key, _Promise] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._sharing: dict[Key, set[str]] = {}
 
-    async def take(self, account: Account, path: str, spare: float = 0.0) -> None:
-        """Count one request before it is sent; `spare` is the part of each limit to leave for others. Raises OwnLimit where it
-        must not be sent now, Transient where it cannot be written down."""
-        costs = [(limit, cost) for limit in account.limits if (cost := limit.cost_of(path)) > 0]
+    def join(self, account: Account, source: str) -> None:
+        """A source of this program reads with the account: what its long limits give is shared out among them all."""
+        for limit in account.limits:
+            self._sharing.setdefault(account.key(limit), set()).add(source)
+
+    def leave(self, account: Account, source: str) -> None:
+        """It no longer does."""
+        for limit in account.limits:
+            self._sharing.get(account.key(limit), set()).discard(source)
+
+    def long(self, account: Account) -> dict[str, Long]:
+        """The account's limits with long windows, as one of its sources may use them."""
+        return {limit.name: Long(limit.name, limit.amount, limit.seconds, len(self._sharing.get(account.key(limit), ())))
+                for limit in account.limits if limit.seconds >= LONG}
+
+    async def take(self, account: Account, path: str, spare: float = 0.0,
+                   sent: Mapping[str, str] | None = None) -> list[tuple[Limit, float]]:
+        """Count one request before it is sent, and what it costs; `spare` is the part of each limit to leave for others. Raises
+        OwnLimit where it must not be sent now, Transient where it cannot be written down."""
+        costs = [(limit, cost) for limit in account.limits if (cost := limit.cost_of(path, sent)) > 0]
         if not costs:
-            return
+            return costs
         async with self._locks.setdefault(account.network, asyncio.Lock()):
             now = self._clock().timestamp()
             held = {account.key(limit): self._promises.setdefault(account.key(limit), _Promise()) for limit, _ in costs}
@@ -98,6 +118,7 @@ class Limiter:
                     raise OwnLimit(f"{_said(limit)} is used up; the next request in {wait:.0f} s", wait)
             for limit, cost in costs:
                 self._promises[account.key(limit)].left -= cost
+            return costs
 
     async def wait(self, account: Account, requests: int, spare: float = 0.0) -> tuple[float, str]:
         """Seconds until a poll of so many requests may begin, and why; 0: now. For no requests only an order to wait counts."""
@@ -206,22 +227,38 @@ def _said(limit: Limit) -> str:
 
 
 class Paced:
-    """`Http` of one account: every request is counted before it is sent."""
+    """`Http` of one account: every request is counted before it is sent. With `sleep` it waits where its turn comes within moments (a
+    limit by the second is no outage); `spent` adds up what was asked of each limit."""
 
-    def __init__(self, http: Http, limiter: Limiter, account: Account, spare: float = 0.0) -> None:
-        self._http, self._limiter, self._account, self._spare = http, limiter, account, spare
+    def __init__(self, http: Http, limiter: Limiter, account: Account, spare: float = 0.0,
+                 sleep: Callable[[float], Awaitable[None]] | None = None) -> None:
+        self._http, self._limiter, self._account, self._spare, self._sleep = http, limiter, account, spare, sleep
+        self.spent: dict[str, float] = {}
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None,
                   timeout: float | None = None) -> Response:
         """Count, then read an address."""
-        await self._limiter.take(self._account, _path(url), self._spare)
+        await self._counted(_path(url))
         return await self._http.get(url, headers=headers, params=params, timeout=timeout)
 
     async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
                    headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
         """Count, then send."""
-        await self._limiter.take(self._account, f"POST {_path(url)}", self._spare)
+        await self._counted(f"POST {_path(url)}", data if isinstance(data, Mapping) else None)
         return await self._http.post(url, json=json, data=data, headers=headers, timeout=timeout, public_only=public_only)
+
+    async def _counted(self, path: str, sent: Mapping[str, str] | None = None) -> None:
+        for last in (False, False, True):
+            try:
+                costs = await self._limiter.take(self._account, path, self._spare, sent)
+            except OwnLimit as e:
+                if self._sleep is None or last or e.retry_after > MOMENT:
+                    raise
+                await self._sleep(e.retry_after + 0.001)
+            else:
+                for limit, cost in costs:
+                    self.spent[limit.name] = self.spent.get(limit.name, 0.0) + cost
+                return
 
 
 class PacedVoice:

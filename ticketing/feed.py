@@ -203,6 +203,8 @@ class Hole:
     reason: str
     filled_at: datetime | None = None
     """When a backfill had read all of it."""
+    part: str | None = None
+    """What of the source is refused; None: all of it was not heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,7 @@ def columns(c: Connection, scope: frozenset[str] | None, wanted: Filter, now: da
 def sources(c: Connection) -> list[SourceState]:
     """Every source by name, with the begin of its running hole."""
     running = select(hole.c.source, func.min(hole.c.since).label("since")).where(
-        hole.c.until.is_(None)).group_by(hole.c.source).subquery()
+        hole.c.until.is_(None), hole.c.part.is_(None)).group_by(hole.c.source).subquery()
     found = c.execute(select(source, running.c.since).outerjoin(
         running, running.c.source == source.c.name).order_by(source.c.name))
     return [SourceState(r.name, r.network, r.state, r.reason, r.last_ok_at, r.last_try_at, r.last_post_at,
@@ -331,11 +333,12 @@ def with_rhythm(c: Connection, states: Sequence[SourceState]) -> list[SourceStat
     return [replace(s, expected_by=expected.get(s.name)) for s in states]
 
 
-def holes(c: Connection, since: datetime, until: datetime, limit: int = 50) -> list[Hole]:
-    """Holes that touch the time from `since` to `until`, newest first."""
-    found = c.execute(select(hole).where(hole.c.since <= until, or_(hole.c.until.is_(None), hole.c.until >= since))
+def holes(c: Connection, since: datetime, until: datetime, limit: int = 50, *, parts: bool = False) -> list[Hole]:
+    """Holes that touch the time from `since` to `until`, newest first; with `parts` those of a part of a source, too."""
+    found = c.execute(select(hole).where(hole.c.since <= until, or_(hole.c.until.is_(None), hole.c.until >= since),
+                                         *(() if parts else (hole.c.part.is_(None),)))
                       .order_by(hole.c.since.desc(), hole.c.id.desc()).limit(limit))
-    return [Hole(r.source, r.since, r.until, r.reason, r.filled_at) for r in found]
+    return [Hole(r.source, r.since, r.until, r.reason, r.filled_at, r.part) for r in found]
 
 
 def last_correction(c: Connection, post_id: int) -> Row[Any] | None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import connectors
 from config.document import ConfigErrors, Unreadable, read
 from config.knowledge import DEFAULT as KNOWLEDGE
 from config.knowledge import KnowledgeError, load_knowledge
@@ -20,14 +19,15 @@ from config.settings import Settings, Source
 from config.surges import load_rules
 from config.timezone import ALMATY
 from config.workdays import load_workdays
-from connectors.base import Probes, secrets_of
+from connectors.base import secrets_of
 from connectors.errors import SourceError
 from connectors.markup import one_line
 from monitor.commands import Unusable, warn
 from monitor.setting import checked, knowledge_folder, learned, options_of
+from monitor.store.engine import UnusableDatabase
 
 if TYPE_CHECKING:
-    from monitor.http import WebHttp
+    from monitor.limits import Limiter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         warn(f"note: {unset} (`run` needs it)")
     for note in _calendars(settings, datetime.now(UTC)):
         warn(f"note: {note}")
-    failed = asyncio.run(_ask(settings)) if args.online else 0
+    failed = _asked(settings) if args.online else 0
     if failed:
         print(f"{args.config}: the config is fine, {failed} of its sources cannot be read")  # noqa: T201
         return 1
@@ -104,12 +104,21 @@ def _summary(path: str, settings: Settings) -> str:
     return f"{path}: fine ({said})"
 
 
-async def _ask(settings: Settings) -> int:
-    """Ask every enabled source once, all at the same time; returns how many failed."""
+def _asked(settings: Settings) -> int:
     from monitor.app import polled  # the whole daemon: half a second that a check without --online need not wait
+    from monitor.by_hand import counter
 
     wanted = [source for source in polled(settings) if source.enabled]   # the staff bot's own poller, too
-    results = await asyncio.gather(*(_ask_one(source) for source in wanted))
+    try:
+        with counter(settings.database, wanted) as limiter:
+            return asyncio.run(_ask(settings, wanted, limiter))
+    except UnusableDatabase as e:
+        raise Unusable(str(e)) from e
+
+
+async def _ask(settings: Settings, wanted: Sequence[Source], limiter: Limiter | None) -> int:
+    """Ask every enabled source once, all at the same time; returns how many failed."""
+    results = await asyncio.gather(*(_ask_one(source, limiter) for source in wanted))
     for source, (fine, said) in zip(wanted, results, strict=True):
         print(f"{source.name}: {said}")  # noqa: T201
         if not fine:
@@ -117,27 +126,19 @@ async def _ask(settings: Settings) -> int:
     return sum(not fine for fine, _ in results)
 
 
-async def _ask_one(source: Source) -> tuple[bool, str]:
-    from monitor.commands.source import LONGEST, poll_once
+async def _ask_one(source: Source, limiter: Limiter | None) -> tuple[bool, str]:
+    from monitor.by_hand import LONGEST, poll_once, probed
     from monitor.http import WebHttp, scrubbed
 
     secrets = secrets_of(options_of(source))
     try:
         async with WebHttp(secrets=secrets) as http:
-            opens = await probed(source, http)
-            batch = await poll_once(source, http)
+            opens = await probed(source, http, limiter)
+            batch = await poll_once(source, http, limiter)
     except SourceError as e:
         return False, f"{type(e).__name__}: {scrubbed(str(e), secrets)}"
     except TimeoutError:
         return False, f"no answer within {LONGEST:.0f} s"
+    opens += [f"may not read {part.part} ({part.reason})" for part in batch.refused]
     said = "".join(f"\n  {scrubbed(one_line(line), secrets)}" for line in opens)
     return not any(line.startswith("may not") for line in opens), f"answers ({len(batch.posts)} posts){said}"
-
-
-async def probed(source: Source, http: WebHttp) -> list[str]:
-    """What a source's credential opens, where its connector can say so."""
-    from monitor.commands.source import LONGEST
-
-    connector = connectors.find(source.network)(source.name, options_of(source))
-    async with asyncio.timeout(LONGEST):
-        return await connector.probe(http) if isinstance(connector, Probes) else []

@@ -7,21 +7,24 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
 
-import connectors
 from config.settings import Source
 from config.timezone import ALMATY
-from connectors.base import Batch, ConnectorSettings, Http, secrets_of
+from connectors.base import ConnectorSettings, secrets_of
 from connectors.errors import SourceError
 from connectors.markup import one_line
 from monitor.backfill import DEFAULT, backfill, first_hole, under_way
+from monitor.by_hand import LONGEST, counter, poll_once
 from monitor.commands import Unusable, first_problem, print_json
 from monitor.core.post import as_utc
 from monitor.http import WebHttp, scrubbed
+from monitor.limits import Limiter
 from monitor.recording import Played, Tape, answers_of, facts
 from monitor.setting import WRONG, now, options_of, read
 from monitor.store.engine import Database, UnusableDatabase
@@ -32,8 +35,6 @@ from ticketing.feed import sources as sources_of
 from ticketing.feed import with_rhythm
 
 SHOWN = 10
-LONGEST = 60.0
-"""Seconds that one poll may take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +72,10 @@ def run(args: argparse.Namespace) -> int:
     if args.verb == "backfill":
         return _backfill(setting.settings.database, found, args)
     if args.verb == "test":
-        return asyncio.run(_test(found, args.json))
-    recording = asyncio.run(_record(found))
+        with _counter(setting.settings.database, found) as limiter:
+            return asyncio.run(_test(found, args.json, limiter))
+    with _counter(setting.settings.database, found) as limiter:
+        recording = asyncio.run(_record(found, limiter))
     if recording is None:
         return 1
     try:
@@ -88,17 +91,20 @@ def _list(url: str, sources: tuple[Source, ...], as_json: bool) -> int:
     with db.reading() as c:
         expected = {s.name: s.expected_by for s in with_rhythm(c, sources_of(c))}
         rows = {r.name: r for r in c.execute(select(source_table))}
-        holes = {r.source: r for r in c.execute(select(hole).where(hole.c.until.is_(None)))}
+        open_ = c.execute(select(hole).where(hole.c.until.is_(None)).order_by(hole.c.id)).all()
+        holes = {r.source: r for r in open_ if r.part is None}
     db.close()
     bad = 0
     for source in sources:
         row = rows.get(source.name)
         state = ("off" if not source.enabled else "new") if row is None else row.state
         bad += state not in ("up", "new", "off")
+        refused = {r.part: r.reason for r in open_ if r.source == source.name and r.part is not None}
         said = {"name": source.name, "network": source.network, "state": state, "posts": row.posts if row else 0,
                 "last_ok_at": _when(row.last_ok_at) if row else None, "reason": row.reason if row else None,
                 "silent_since": _when(holes[source.name].since) if source.name in holes else None,
                 "every": row.every if row else None, "lag": row.lag if row else None,
+                "refused": refused,
                 "quiet_since": _when(row.quiet_since) if row else None, "expected_by": _when(expected.get(source.name))}
         if as_json:
             print_json(said)
@@ -107,7 +113,8 @@ def _list(url: str, sources: tuple[Source, ...], as_json: bool) -> int:
                   f"last {said['last_ok_at'] or 'never'}"
                   + (f"  silent since {said['silent_since']}" if said["silent_since"] else "")
                   + (f"  unusually quiet since {said['quiet_since']}" if said["quiet_since"] else "")
-                  + (f"  {said['reason']}" if said["reason"] else ""))
+                  + (f"  {said['reason']}" if said["reason"] else "")
+                  + "".join(f"  refused: {part} ({why})" for part, why in refused.items()))
     return 1 if bad else 0
 
 
@@ -148,11 +155,20 @@ def _database(url: str) -> Database:
     return db
 
 
-async def _test(source: Source, as_json: bool) -> int:
+@contextmanager
+def _counter(url: str, source: Source) -> Iterator[Limiter | None]:
+    try:
+        with counter(url, [source]) as limiter:
+            yield limiter
+    except UnusableDatabase as e:
+        raise Unusable(str(e)) from e
+
+
+async def _test(source: Source, as_json: bool, limiter: Limiter | None) -> int:
     settings = options_of(source)
     try:
         async with WebHttp(secrets=secrets_of(settings)) as http:
-            batch = await poll_once(source, http)
+            batch = await poll_once(source, http, limiter)
     except (SourceError, TimeoutError) as e:
         print(_refusal(source, settings, e))  # noqa: T201
         return 1
@@ -164,6 +180,8 @@ async def _test(source: Source, as_json: bool) -> int:
             print(f"{_when(post.published_at)}  {post.native_id}  {one_line(post.text)[:100]}")  # noqa: T201
     for item in batch.damaged:
         print(f"{source.name}: unreadable: {scrubbed(item.reason, secrets_of(settings))}")  # noqa: T201
+    for part in batch.refused:
+        print(f"{source.name}: refused: {part.part}: {scrubbed(part.reason, secrets_of(settings))}")  # noqa: T201
     if not as_json:
         if batch.posts:
             print(f"{source.name}: the first one, as it was read:")  # noqa: T201
@@ -174,15 +192,15 @@ async def _test(source: Source, as_json: bool) -> int:
     return 0
 
 
-async def _record(source: Source) -> str | None:
+async def _record(source: Source, limiter: Limiter | None) -> str | None:
     settings = options_of(source)
     secrets = secrets_of(settings)
     try:
         async with WebHttp(secrets=secrets) as http:
             tape = Tape(http)
-            taken = await poll_once(source, tape)
+            taken = await poll_once(source, tape, limiter)
         answers = answers_of(tape, taken.posts, secrets)
-        batch = await poll_once(source, Played(answers))      # what the recording itself says, after the scrubbing
+        batch = await poll_once(source, Played(answers), None)      # what the recording itself says, after the scrubbing
     except (SourceError, TimeoutError) as e:
         print(_refusal(source, settings, e))  # noqa: T201
         return None
@@ -190,12 +208,6 @@ async def _record(source: Source) -> str | None:
                      "commit it: texts are as the network sent them. The moments `late` and `edited` are yours to add.",
             "late": "", "edited": {}, "answers": {"recorded": answers}, "expect": [facts(post) for post in batch.posts]}
     return json.dumps(kept, ensure_ascii=False, indent=1) + "\n"
-
-
-async def poll_once(source: Source, http: Http) -> Batch:
-    """What a source answers from the beginning; nothing is stored. Raises SourceError or TimeoutError."""
-    async with asyncio.timeout(LONGEST):
-        return await connectors.find(source.network)(source.name, options_of(source)).poll(http, {})
 
 
 def _refusal(source: Source, settings: ConnectorSettings, error: Exception) -> str:

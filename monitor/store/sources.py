@@ -77,9 +77,9 @@ def load_source(c: Connection, name: str, network: str) -> SourceState:
 
 def store_batch(c: Connection, name: str, posts: Sequence[Post], cursor: Mapping[str, Any], outcome: Outcome, *,
                 messages: Sequence[tuple[str, Mapping[str, Any]]] = (),
-                unreadable: Sequence[tuple[str, bytes]] = (), apart: bool = False) -> Stored:
+                unreadable: Sequence[tuple[str, bytes]] = (), closed: Sequence[tuple[str, str]] = (), apart: bool = False) -> Stored:
     """Store what a poll brought, and that it succeeded: posts, the cursor after them, messages for our bots (key,
-    payload), items that could not be read (why, the item). Raises one of REFUSALS where the database refuses a post for
+    payload), items that could not be read (why, the item), parts of the source that are refused (which, why). Raises one of REFUSALS where the database refuses a post for
     what it holds; with `apart` that post is kept aside and the others are stored."""
     stored, refused = _apart(c, posts, outcome.at) if apart else (store_posts(c, posts, outcome.at), [])
     for reason, payload in [*unreadable, *refused]:
@@ -87,11 +87,15 @@ def store_batch(c: Connection, name: str, posts: Sequence[Post], cursor: Mapping
     if messages:
         c.execute(_insert(c, inbound).on_conflict_do_nothing(), [
             {"source": name, "key": key, "payload": encodable(payload), "at": outcome.at} for key, payload in messages])
+    heard = c.execute(select(source.c.last_ok_at).where(source.c.name == name)).scalar() if closed else None
     newest = _news(c, name, [posts[i] for i, n in zip(stored.indexes, stored.revisions, strict=True) if n == 0], outcome.at)
     if stored.ids:
         newest |= {"last_post_at": outcome.at, "posts": source.c.posts + len(stored.ids)}
     _write(c, name, outcome, cursor=encodable(cursor), last_ok_at=outcome.at, **newest)
-    c.execute(update(hole).where(hole.c.source == name, hole.c.until.is_(None)).values(until=outcome.at))
+    over = or_(hole.c.part.is_(None), hole.c.part.not_in([part for part, _ in closed]))
+    c.execute(update(hole).where(hole.c.source == name, hole.c.until.is_(None), over).values(until=outcome.at))
+    for part, reason in closed:
+        open_hole(c, name, heard or outcome.at, clean_text(reason), part)
     return stored
 
 
@@ -117,9 +121,9 @@ def _news(c: Connection, name: str, posts: Sequence[Post], at: datetime) -> dict
 
 
 def deaf(c: Connection, name: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """The holes of a source that touch a stretch of time."""
+    """The holes of a source that touch a stretch of time; those of a part of it do not make it deaf."""
     found = c.execute(select(hole.c.since, hole.c.until).where(
-        hole.c.source == name, hole.c.since < until, or_(hole.c.until.is_(None), hole.c.until > since)))
+        hole.c.source == name, hole.c.part.is_(None), hole.c.since < until, or_(hole.c.until.is_(None), hole.c.until > since)))
     return [(r.since, r.until or until) for r in found]
 
 
@@ -134,10 +138,11 @@ def record_failure(c: Connection, name: str, outcome: Outcome, payload: bytes = 
     open_hole(c, name, since if heard is None else max(since, heard), outcome.reason or outcome.state)
 
 
-def open_hole(c: Connection, name: str, since: datetime, reason: str) -> None:
-    """Record that the source is not heard since then, unless that is recorded already."""
-    if c.execute(select(hole.c.id).where(hole.c.source == name, hole.c.until.is_(None)).limit(1)).first() is None:
-        c.execute(insert(hole).values(source=name, since=since, until=None, reason=reason))
+def open_hole(c: Connection, name: str, since: datetime, reason: str, part: str | None = None) -> None:
+    """Record that the source, or a part of it, is not heard since then, unless that is recorded already."""
+    same = hole.c.part.is_(None) if part is None else hole.c.part == part
+    if c.execute(select(hole.c.id).where(hole.c.source == name, hole.c.until.is_(None), same).limit(1)).first() is None:
+        c.execute(insert(hole).values(source=name, since=since, until=None, reason=reason, part=part))
 
 
 def switch_off(c: Connection, names: Sequence[str], at: datetime) -> None:

@@ -351,7 +351,7 @@ def _counted(times: Iterable[datetime], start: datetime, step: timedelta) -> Cou
 
 def _holes(c: Connection, since: datetime, until: datetime) -> list[tuple[datetime, datetime | None]]:
     found = c.execute(select(hole.c.since, hole.c.until).where(
-        hole.c.since <= until, or_(hole.c.until.is_(None), hole.c.until >= since)))
+        hole.c.part.is_(None), hole.c.since <= until, or_(hole.c.until.is_(None), hole.c.until >= since)))
     return [(r.since, r.until) for r in found]
 
 

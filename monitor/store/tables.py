@@ -132,6 +132,7 @@ hole = Table(
     Column("reason", Text, nullable=False),
     Column("alarmed_at", Utc),                               # when the operators were alarmed
     Column("filled_at", Utc),                                # when a backfill had read all of it
+    Column("part", Text),                                    # what of the source the network refuses; null: all of it is not heard
 )
 
 # What was asked of each account of a network, so that no restart forgets it (monitor.limits). "" as name: a flood wait.

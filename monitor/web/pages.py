@@ -203,7 +203,7 @@ async def show_sources(request: web.Request) -> web.Response:
 def _sources(c: Connection, scope: frozenset[str] | None, now: datetime,
              ) -> tuple[list[SourceState], list[Hole], Counts, int]:
     last = last_event(c)
-    return feed.with_rhythm(c, feed.sources(c)), feed.holes(c, now - timedelta(days=30), now, 100), count_up(c, scope, now), last
+    return feed.with_rhythm(c, feed.sources(c)), feed.holes(c, now - timedelta(days=30), now, 100, parts=True), count_up(c, scope, now), last
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from babel.numbers import format_decimal
 
+from monitor.parts import part_words
 from monitor.web import moments, words
 from monitor.web.units import Units
 from ticketing import ticket as rules
@@ -71,6 +72,10 @@ class View:
     def said(self, message: str) -> str:
         """A reason that was stored: in the reader's language where it is one of ours, else as it is."""
         return self._(message) if message else ""
+
+    def part(self, part: str) -> str:
+        """What of a source the network refuses."""
+        return part_words(part, self.language)
 
     def network(self, code: str) -> str:
         return self._(words.network(code))

@@ -6,10 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from connectors.below import AT_FIRST, Thread, read_below
-from connectors.errors import BadPayload
+from connectors.errors import AuthError, BadPayload
 from connectors.graph import Gone
-from connectors.timeline import Page
+from connectors.timeline import Page, read_new
 from monitor.core.post import Post
 
 
@@ -83,3 +85,39 @@ async def test_history_is_not_the_first_polls_business() -> None:
     assert len(got) == AT_FIRST
     wall.comments["p039-"] = 2
     assert "p039-2" in (await everything(wall, known, 3))[0]      # a new comment under an old post is
+
+
+async def test_what_is_refused_below_one_post_holds_nobody_up_and_is_asked_again_until_it_is_read() -> None:
+    wall = Wall(a=1, b=1, c=1, d=1)
+    wall.broken = {"a": AuthError("403"), "d": AuthError("403")}
+    news = await read_below(wall.threads(), {}, wall.ask, 9)
+    assert [post.native_id for post in news.posts] == ["b1", "c1"]
+    assert [(one.part, one.reason) for one in news.refused] == [("comments:a", "403"), ("comments:d", "403")]
+    wall.asked.clear()
+    for _ in range(4):
+        news = await read_below(wall.threads(), json.loads(json.dumps(news.state)), wall.ask, 9)
+    assert [name for name, _ in wall.asked] == ["a", "d", "a", "d"]         # in turn, one of them a poll
+    wall.broken = {"a": AuthError("403")}
+    wall.comments["d"] = 2
+    news = await read_below(wall.threads(), news.state, wall.ask, 9)
+    assert [post.native_id for post in news.posts] == ["d2", "d1"]
+    assert [one.part for one in news.refused] == ["comments:a"]
+    wall = Wall(**{f"p{n}-": 1 for n in range(9)})
+    wall.broken = {f"p{n}-": AuthError("403") for n in range(9)}
+    news = await read_below(wall.threads(), {}, wall.ask, 20)
+    assert [one.part for one in news.refused] == ["comments"]              # a permission, not a post
+
+
+async def test_a_refused_list_holds_the_others_up_only_where_all_are_refused() -> None:
+    async def fine(mark: str | None) -> Page:
+        return Page((Post(network="x", source="", native_id="1", text="a", published_at=datetime.fromtimestamp(1000, UTC)),), None, (1000, 1000))
+
+    async def closed(mark: str | None) -> Page:
+        raise AuthError("403")
+
+    news = await read_new({"search": closed, "mentions": fine}, {}, 5)
+    assert ([post.native_id for post in news.posts], [one.part for one in news.refused]) == (["1"], ["search"])
+    again = await read_new({"search": fine, "mentions": fine}, json.loads(json.dumps(news.state)), 5)
+    assert again.refused == ()
+    with pytest.raises(AuthError):
+        await read_new({"search": closed, "mentions": closed}, news.state, 5)

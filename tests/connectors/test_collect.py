@@ -19,7 +19,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
-from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound, Limit
+from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Inbound, Limit, Refused
 from connectors.errors import RateLimited
 from connectors.rss import Rss
 from connectors.telegram import Telegram
@@ -619,3 +619,26 @@ async def test_rhythm_lag_and_silence_are_learnt_from_what_arrives(db: Database,
     await one.once()
     assert row(db).lag == 30.0
     assert sum(row(db).rhythm["hours"]) == pytest.approx(4, abs=0.01)
+
+
+async def test_a_part_that_is_refused_is_a_hole_of_its_own_told_once_and_the_rest_goes_on(db: Database, site: Site, http: WebHttp) -> None:
+    closed = [Refused("comments:7", "403 no permission")]
+
+    class Parted(Rss):
+        async def poll(self, http: Http, cursor: Cursor) -> Batch:
+            return replace(await super().poll(http, cursor), refused=tuple(closed))
+
+    hands = Hands()
+    one = Collector(db, Config(), Parted("kala", Rss.Settings(url=HttpUrl(site.url))), http, clock=hands.clock())
+    with capture_logs() as lines:
+        for n in range(3):
+            site.say(str(n), "су жоқ")
+            await hands.sleep(await one.once())
+        closed.clear()
+        await one.once()
+    assert row(db).state == "up"
+    assert row(db).posts == 3
+    (gap,) = everything(db, hole)
+    assert (gap.part, gap.reason, gap.since, gap.until) == ("comments:7", "403 no permission", START, START + timedelta(seconds=180))
+    assert [line["event"] for line in lines if "part" in line] == [
+        "a part of the source is refused; the rest is read", "a part of the source is read again"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -11,13 +12,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 import connectors
+from connectors.base import Limit
+from connectors.rss import Rss
 from monitor.cli import main
+from monitor.http import WebHttp
+from monitor.limits import Account, Limiter, Paced
 from monitor.store.engine import Database
 from monitor.store.schema import upgrade
-from monitor.store.tables import hole, post
+from monitor.store.tables import allowance, hole, post
 
 
 @pytest.fixture
@@ -113,3 +118,48 @@ def test_a_backfill_fills_the_hole_goes_on_after_a_break_and_says_where_there_is
         server.server_close()
         connectors._installed.cache_clear()
         sys.modules.pop("qulaq_ekran", None)
+
+
+def test_what_is_asked_by_hand_counts_for_the_daemon_and_an_order_to_wait_holds_for_both(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked, status = [], [200]
+
+    class Feed(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status[0])
+            self.send_header("Retry-After", "700")
+            self.end_headers()
+            self.wfile.write(b"<rss version='2.0'><channel><title>t</title></channel></rss>")
+
+        def log_message(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(Rss, "limits", (Limit("app", 5, 3600, ""),), raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Feed)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    config = tmp_path / "qulaq.yaml"
+    url = f"http://127.0.0.1:{server.server_port}/"
+    config.write_text(f"database: sqlite:///{tmp_path}/q.db\nsources:\n- {{name: feed, network: rss, url: '{url}'}}\n")
+    try:
+        assert main(["source", "test", "feed", "-c", str(config)]) == 0
+        db = Database(f"sqlite:///{tmp_path}/q.db")
+        daemon, account = Limiter(db, lambda: datetime.now(UTC)), Account("rss", "source:feed", Rss.limits)  # type: ignore[attr-defined]
+
+        async def polls() -> None:
+            async with WebHttp() as http:
+                for _ in range(4):
+                    await Paced(http, daemon, account).get(url)
+        asyncio.run(polls())
+        assert main(["check", "--online", "-c", str(config)]) == 1
+        assert "feed: OwnLimit: the network's limit 'app' (5 in 3600 s) is used up; ask again in " in capsys.readouterr().out
+        assert len(asked) == 5
+        with db.begin() as c:
+            c.execute(delete(allowance))
+        status[0] = 429
+        assert main(["source", "record", "feed", "--out", str(tmp_path / "r.json"), "-c", str(config)]) == 1
+        held, why = asyncio.run(Limiter(db, lambda: datetime.now(UTC)).wait(account, 1))
+        assert (690 < held <= 700, "HTTP 429" in why) == (True, True)
+        db.close()
+    finally:
+        server.shutdown()
+        server.server_close()
