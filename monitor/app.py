@@ -47,7 +47,7 @@ from monitor.store.engine import Database, reason_of
 from monitor.store.sources import switch_off
 from monitor.surges import SurgeWatch
 from monitor.web import WebOptions, build
-from ticketing import people
+from ticketing import groups, people
 from ticketing.bot.citizen import CitizenBot
 from ticketing.bot.inbound import Inbox
 from ticketing.bot.outgoing import ToCitizens
@@ -157,7 +157,7 @@ class App:
                     group.create_task(outbox.run(), name="outbox")
                 if channel is not None:
                     username = self.settings.telegram.bot if self.settings.telegram else ""
-                    staff = StaffBot(service, channel.wording, username=username, groups=_groups(self.settings))
+                    staff = StaffBot(service, channel.wording, username=username)
                     speaking = SpeakingBot(self.db, staff, channel)
                     group.create_task(speaking.resume(), name="what the bot had not said")
                     self._citizens = CitizenBot(service, self.setting.judge(), address, lambda: self.settings.retention)
@@ -300,7 +300,6 @@ class App:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
             channel.wording = staff.wording = self._wording(channel.wording.public_url)
-            staff.groups = _groups(self.settings)
         if self._mail is not None:
             self._mail.wording = self._wording(self._mail.wording.public_url)
         if self._told is not None:
@@ -399,3 +398,4 @@ def _seat_offices(c: Connection, settings: Settings, knowledge: Knowledge) -> No
     for office in settings.offices:
         unit = knowledge.registry[office.code]
         people.put_office(c, office.code, office.name_kk or unit.name_kk, office.name_ru or unit.name_ru)
+    groups.settle(c, _groups(settings), now())

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from config.languages import N_
 from config.timezone import ALMATY
-from ticketing import redated
+from ticketing import groups, redated
 from ticketing import ticket as rules
 from ticketing.acting import Acting, Actor, Move, Refused, cleaned, noted, parted, said, state_of
 from ticketing.appeal import owes_number
@@ -214,6 +214,7 @@ class Life(Acting):
             "department": assigned.department, "responsible": assigned.responsible, "reason": assigned.reason}))
         self._untell_redirected(c, row)
         tell(c, row.number, "new_ticket", row.office, assigned.responsible, now)
+        groups.announce(c, [(row.number, row.office)], now)
         return True
 
     def external(self, c: Connection, number: str, external_number: str, actor: Actor, now: datetime, *,

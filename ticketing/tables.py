@@ -338,8 +338,9 @@ staff_group = Table(
     "staff_group", metadata,
     Column("chat", Id, primary_key=True, autoincrement=False),
     Column("office", Text, nullable=False),
-    Column("by", Integer, ForeignKey("account.id"), nullable=False),
+    Column("by", Integer, ForeignKey("account.id")),         # who bound it; null: the config
     Column("at", Utc, nullable=False),
+    Column("lost_at", Utc),                                  # Telegram said that the bot is not in it any more
 )
 
 # A photo that staff attached to a card or to its answer. The content is erasable; the register holds its commitment.

@@ -14,7 +14,7 @@ from test_staff_bot import at_work as at_work
 from test_staff_bot import knowledge as knowledge
 
 from monitor.store.tables import inbound
-from ticketing import erasure, people
+from ticketing import erasure, groups, people
 from ticketing.bot.inbound import Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
@@ -541,7 +541,9 @@ async def test_an_office_that_lets_nothing_out_lets_nothing_out_into_a_group(gro
         people_ = group.ids["bolat"]
         group.service.ask(c, number, "Тайный вопрос", people_, Actor(group.ids["aigul"], "officer", PAVLODAR), group.clock())
     group.channel.wording = Wording(KnownNames(group.knowledge.registry, group.knowledge.topics), "", {PAVLODAR: "none"})
-    bot = StaffBot(group.service, group.channel.wording, groups={GROUP: PAVLODAR})
+    with group.db.begin() as c:
+        groups.settle(c, {GROUP: PAVLODAR}, group.clock())
+    bot = StaffBot(group.service, group.channel.wording)
     group.inbox = Inbox(group.db, {"bot": SpeakingBot(group.db, bot, group.channel)}, clock=group.clock, first_pause=0.0)
     group.api.write(GROUP, f"/find {number}", who=AIGUL)
     await group.goes_on()
