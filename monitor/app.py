@@ -37,6 +37,7 @@ from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.limits import Account, Limiter, PacedVoice
 from monitor.live import Live
+from monitor.pictures import OpenWeb, Pictures
 from monitor.pipeline import Pipeline
 from monitor.publish import Publisher
 from monitor.response.alerts import Policy as AlertPolicy
@@ -140,6 +141,7 @@ class App:
         await self._written(rotate_after, self.settings.retention.author_key_days, now())
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(WebHttp())
+            open_web = await stack.enter_async_context(OpenWeb())
             address = await self._serve(stack, live, service)
             channel = await self._channel(stack, address)
             outbox = await self._outbox(stack, channel, address)
@@ -149,6 +151,7 @@ class App:
                 group.create_task(watch.run(self.db), name="surges")
                 listening = Listening(self.db, lambda: self.settings.hearing, now, address, tell=outbox is not None)
                 group.create_task(listening.run(), name="listening")
+                group.create_task(Pictures(self.db, http, open_web, self._receivers.get, now).run(), name="pictures")
                 group.create_task(likeness.run(self.db, service, now), name="likeness")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now, others=() if channel is None else (BOT,))
                 group.create_task(publisher.run(), name="publisher")

@@ -78,10 +78,15 @@ class Standing:
         return STATES[self.status]
 
 
+def family_of(row: Row[Any]) -> list[str]:
+    """The numbers whose answers are this card's: its own, and that of the card that answers for it."""
+    return [row.number] if row.merged_into is None else [row.number, row.merged_into]
+
+
 def standing(c: Connection, row: Row[Any]) -> Standing:
     """Read it."""
     head = ticket_by_number(c, row.merged_into) if row.merged_into else None
-    numbers = [row.number] if head is None else [row.number, head.number]
+    numbers = family_of(row)
     said = [Said(a.id, a.kind, a.text, a.published_at) for a in c.execute(select(answer).where(
         answer.c.ticket.in_(numbers), answer.c.published_at.is_not(None)).order_by(answer.c.published_at))]
     said += [Said(q.id, "question", q.text, q.at, q.reply, q.reply is None and q.text is not None) for q in c.execute(

@@ -333,6 +333,26 @@ dialogue = Table(
     Column("at", Utc, nullable=False),
 )
 
+# A picture as pages show it: made anew from what a citizen or staff attached, so that nothing but the picture is in it (no place,
+# no camera). ticketing.pictures
+picture = Table(
+    "picture", metadata,
+    Column("id", Id, primary_key=True),
+    Column("post_id", Id, ForeignKey("post.id"), index=True),  # of a citizen's: the post, and which of its media
+    Column("n", Integer, nullable=False),
+    Column("photo", Id, ForeignKey("photo.id"), index=True),   # of staff's
+    Column("ticket", Text, index=True),                      # of staff's: number
+    Column("state", Text, nullable=False),                   # waiting, kept, failed, erased
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_try_at", Utc, nullable=False),
+    Column("reason", Text),                                  # why it cannot be shown
+    Column("content", LargeBinary),                          # JPEG, at most 1600 pixels a side; erasable
+    Column("small", LargeBinary),                            # JPEG, at most 320; erasable
+    UniqueConstraint("post_id", "n"),
+    UniqueConstraint("photo"),
+    Index("ix_picture_waits", "next_try_at", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+)
+
 # A Telegram group in which the staff of an office work.
 staff_group = Table(
     "staff_group", metadata,

@@ -16,6 +16,7 @@ from ticketing.answering import answers_of, obligations_of, proposals_of, questi
 from ticketing.citizens import Told, family, told
 from ticketing.feed import names
 from ticketing.merging import alike, authors, first_text
+from ticketing.pictures import Shown, missing, of_card
 from ticketing.redated import began, counted, limit
 from ticketing.service import Service
 from ticketing.tables import account, answer, delivery, entry, merge_proposal, sealed, ticket
@@ -50,6 +51,9 @@ class Whole:
     longest: datetime
     """The day to which its term can be extended."""
     seen: int
+    pictures: Sequence[Shown]
+    wanting: bool
+    """Something is attached that nobody has looked for yet."""
     went_on: bool
     """It was redirected to another office, which gave it a number of its own."""
 
@@ -98,6 +102,7 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
         longest=datetime(last.year, last.month, last.day, tzinfo=row.due_final.tzinfo),
         seen=c.execute(select(entry.c.seq).where(entry.c.ticket == row.number, entry.c.office == row.office)
                        .order_by(entry.c.seq.desc()).limit(1)).scalar_one(),
+        pictures=of_card(c, [p.id for p in posts], row.number), wanting=missing(c, [p.id for p in posts]) if posts else False,
         went_on=c.execute(select(ticket.c.id).where(ticket.c.parent == row.number).limit(1)).first() is not None)
 
 
