@@ -172,7 +172,7 @@ class App:
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
-                                 learned=lambda: self.setting.learned)
+                                 learned=lambda: self.setting.learned, service=service)
                 daily(jobs, self.db, lambda: self.settings.proof, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)

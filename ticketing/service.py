@@ -29,8 +29,8 @@ from ticketing.citizens import threads
 from ticketing.deadlines import due, registered_at
 from ticketing.intake import Joining, Judged, Plan
 from ticketing.letters import letter, tell
-from ticketing.life import Life
 from ticketing.merging import Merging
+from ticketing.pausing import Pausing
 from ticketing.register import NewEntry, NewNumber, Secret, append
 from ticketing.routing import Assignment, People
 from ticketing.store import (
@@ -65,7 +65,7 @@ class Opened:
     """What else the registration commits to: who came to the desk, and how they can be reached."""
 
 
-class Service(Life, Merging, Answering, Attaching):
+class Service(Pausing, Merging, Answering, Attaching):
     """All verbs, for one desk. Here stand intake and what staff do to a post."""
 
     bot_source = ""

@@ -53,6 +53,8 @@ class Standing:
     received_at: datetime
     due: datetime
     derivation: Sequence[Any]
+    paused_until: datetime | None
+    """The clock stands until the citizen replies, at most until then."""
     said: Sequence[Said]
     extensions: int
     reopenings: int
@@ -95,7 +97,7 @@ def standing(c: Connection, row: Row[Any]) -> Standing:
     waits = c.execute(select(demands.c.due_at).where(demands.c.number == row.number, demands.c.done_at.is_(None),
                                                      demands.c.refused_at.is_(None)).limit(1)).scalar_one_or_none()
     return Standing(
-        row.number, status, row.akimat, row.received_at, row.due_final, row.due_final_derivation, sorted(said, key=lambda s: s.at),
+        row.number, status, row.akimat, row.received_at, row.due_final, row.due_final_derivation, row.paused_until, sorted(said, key=lambda s: s.at),
         row.extensions, row.reopenings, row.external_number, row.ground, _went_to(c, row), row.solved, row.mark,
         status in rules.DONE | {"not_examined"}, waits, bool(erasure.erasures_of(c, row.number)))
 

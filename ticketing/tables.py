@@ -43,12 +43,15 @@ ticket = Table(
     Column("ground", Text),                                  # of a card left without examination
     Column("extensions", Integer, nullable=False, server_default="0"),
     Column("reopenings", Integer, nullable=False, server_default="0"),
+    Column("paused_until", Utc),                             # the clock of the final answer stands, at most until then
     Column("solved", Boolean),                               # what the citizen says
     Column("mark", Integer),                                 # 1 to 5, the citizen's, for the answer
     UniqueConstraint("office", "series", "year", "seq"),
     Index("ix_ticket_office_status", "office", "status"),
     Index("ix_ticket_responsible", "responsible"),
     Index("ix_ticket_merged_into", "merged_into"),
+    Index("ix_ticket_paused", "paused_until", sqlite_where=text("paused_until is not null"),
+          postgresql_where=text("paused_until is not null")),
 )
 
 # Which posts a ticket stands on. `text_key` finds the same text on another network.

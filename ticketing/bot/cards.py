@@ -43,7 +43,7 @@ class Cards:
         if group is not None:
             _office, tongue = groups.readers(c).get(group, ("", person.language))
             person = replace(person, language=tongue)
-        seen = whole.view(c, self.service, row, person, names)
+        seen = whole.view(c, self.service, row, person, names, now)
         return whole.message(c, seen, self.wording, now, group=group is not None, heading=heading, instead=instead)
 
     def say(self, c: Connection, row: Row[Any], person: Account, chat: int, now: datetime, heading: str = "") -> Say:

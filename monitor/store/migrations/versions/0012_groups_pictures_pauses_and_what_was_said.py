@@ -1,4 +1,4 @@
-"""Groups told of new cards; pictures as pages show them."""
+"""Groups told of new cards; pictures as pages show them; clocks that stand."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -40,9 +40,16 @@ def upgrade() -> None:
         op.create_index(op.f(f'ix_picture_{column}'), 'picture', [column])
     op.create_index('ix_picture_waits', 'picture', ['next_try_at'], sqlite_where=sa.text("state = 'waiting'"),
                     postgresql_where=sa.text("state = 'waiting'"))
+    with op.batch_alter_table('ticket', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('paused_until', Utc(timezone=True), nullable=True))
+        batch_op.create_index('ix_ticket_paused', ['paused_until'], sqlite_where=sa.text('paused_until is not null'),
+                              postgresql_where=sa.text('paused_until is not null'))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('ticket', schema=None) as batch_op:
+        batch_op.drop_index('ix_ticket_paused')
+        batch_op.drop_column('paused_until')
     op.drop_table('picture')
     op.execute(sa.text('DELETE FROM staff_group WHERE "by" IS NULL'))
     with op.batch_alter_table('staff_group', schema=None) as batch_op:
