@@ -220,6 +220,9 @@ class Office(BaseModel):
                                       "masked, or the full excerpt. Messengers store abroad (Law 94-V: storage inside "
                                       "Kazakhstan) [V].")
 
+    pause_while_asked: str = Field(
+        default="", description="How long, at most, the term of the final answer stands while the citizen is asked for what is "
+                                "missing, like 5wd; it stands once. Empty: it does not stand. No norm was found for messages [M].")
     answers_approved_by: Literal["head", "officers"] = Field(
         default="head", description="Who approves an answer before it is published, never its author: a head or "
                                     "controller, or any other officer too.")
@@ -228,6 +231,11 @@ class Office(BaseModel):
     telegram_group: int | None = Field(
         default=None, lt=0, description="Id of the Telegram group in which the office's staff work, like -1001234567890; "
                                         "a head may also write /bind there.")
+
+    @field_validator("pause_while_asked")
+    @classmethod
+    def _pause(cls, value: str) -> str:
+        return _term(value) if value else value
 
     @field_validator("working_time", mode="before")
     @classmethod

@@ -201,6 +201,15 @@ class Answers(Protocol):
 
 
 @runtime_checkable
+class HandsOut(Protocol):
+    """A connector whose network hands out what is attached to a post only to us, by what `Post.files` says."""
+
+    async def file(self, http: Http, file: str) -> bytes:
+        """The content behind one of `Post.files`. Raises one of the four errors."""
+        ...
+
+
+@runtime_checkable
 class KnowsBeforehand(Protocol):
     """A connector that knows, without asking, that a post cannot be answered."""
 

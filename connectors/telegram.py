@@ -152,6 +152,18 @@ class Telegram:
             raise Transient("Telegram: it took the answer, but does not say under which number", answer.body, sent=True)
         return f"{named[1]}/{number}"
 
+    async def file(self, http: Http, file: str) -> bytes:
+        """A photo by its file_id, which this bot alone may use. https://core.telegram.org/bots/api#getfile"""
+        token = self._token.get_secret_value()
+        try:
+            found = _result((await http.post(f"{self._api}/bot{token}/getFile", json={"file_id": file})).body)
+        except SourceError as e:
+            raise _documented(e) from None
+        path = found.get("file_path") if isinstance(found, dict) else None
+        if not isinstance(path, str) or ".." in path or not path.isprintable():
+            raise BadPayload("Telegram: getFile names no file")
+        return (await http.get(f"{self._api}/file/bot{token}/{path}")).body
+
     async def probe(self, http: Http) -> list[str]:
         """Which bot the token is, and whether it sees groups."""
         try:
@@ -338,7 +350,7 @@ def _post(message: Message, source: str, bot: str, channels: Mapping[str, str]) 
         published_at=as_utc(message.date), url=message.link or "",
         edited_at=as_utc(message.edit_date) if message.edit_date else None, author=author,
         in_reply_to=replied, in_reply_to_account=account, mentions=mentions, hashtags=hashtags, links=links, media=media,
-        repost_of=_origin(message),
+        files=(message.photo[-1].file_id, *("" for _ in media[1:])) if message.photo else (), repost_of=_origin(message),
     )
 
 

@@ -37,6 +37,7 @@ from monitor.http import WebHttp
 from monitor.jobs import scheduler
 from monitor.limits import Account, Limiter, PacedVoice
 from monitor.live import Live
+from monitor.pictures import OpenWeb, Pictures
 from monitor.pipeline import Pipeline
 from monitor.publish import Publisher
 from monitor.response.alerts import Policy as AlertPolicy
@@ -47,7 +48,7 @@ from monitor.store.engine import Database, reason_of
 from monitor.store.sources import switch_off
 from monitor.surges import SurgeWatch
 from monitor.web import WebOptions, build
-from ticketing import people
+from ticketing import groups, people
 from ticketing.bot.citizen import CitizenBot
 from ticketing.bot.inbound import Inbox
 from ticketing.bot.outgoing import ToCitizens
@@ -140,6 +141,7 @@ class App:
         await self._written(rotate_after, self.settings.retention.author_key_days, now())
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(WebHttp())
+            open_web = await stack.enter_async_context(OpenWeb())
             address = await self._serve(stack, live, service)
             channel = await self._channel(stack, address)
             outbox = await self._outbox(stack, channel, address)
@@ -149,6 +151,7 @@ class App:
                 group.create_task(watch.run(self.db), name="surges")
                 listening = Listening(self.db, lambda: self.settings.hearing, now, address, tell=outbox is not None)
                 group.create_task(listening.run(), name="listening")
+                group.create_task(Pictures(self.db, http, open_web, self._receivers.get, now).run(), name="pictures")
                 group.create_task(likeness.run(self.db, service, now), name="likeness")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now, others=() if channel is None else (BOT,))
                 group.create_task(publisher.run(), name="publisher")
@@ -157,7 +160,7 @@ class App:
                     group.create_task(outbox.run(), name="outbox")
                 if channel is not None:
                     username = self.settings.telegram.bot if self.settings.telegram else ""
-                    staff = StaffBot(service, channel.wording, username=username, groups=_groups(self.settings))
+                    staff = StaffBot(service, channel.wording, username=username)
                     speaking = SpeakingBot(self.db, staff, channel)
                     group.create_task(speaking.resume(), name="what the bot had not said")
                     self._citizens = CitizenBot(service, self.setting.judge(), address, lambda: self.settings.retention)
@@ -169,7 +172,7 @@ class App:
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
-                                 learned=lambda: self.setting.learned)
+                                 learned=lambda: self.setting.learned, service=service)
                 daily(jobs, self.db, lambda: self.settings.proof, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)
@@ -306,7 +309,6 @@ class App:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
             channel.wording = staff.wording = self._wording(channel.wording.public_url)
-            staff.groups = _groups(self.settings)
         if self._mail is not None:
             self._mail.wording = self._wording(self._mail.wording.public_url)
         if self._told is not None:
@@ -405,3 +407,4 @@ def _seat_offices(c: Connection, settings: Settings, knowledge: Knowledge) -> No
     for office in settings.offices:
         unit = knowledge.registry[office.code]
         people.put_office(c, office.code, office.name_kk or unit.name_kk, office.name_ru or unit.name_ru)
+    groups.settle(c, _groups(settings), now())

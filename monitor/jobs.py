@@ -22,9 +22,11 @@ from monitor.store.retention import CHUNK
 from monitor.store.tables import post
 from ticketing.handover import any_stuck, from_the_absent
 from ticketing.owed import any_broken, note_broken
+from ticketing.pausing import any_over
 from ticketing.reminding import Reminding, put
 from ticketing.retention import rules
 from ticketing.rota import any_to_turn, turn
+from ticketing.service import Service
 
 if TYPE_CHECKING:
     from monitor.learning.inforce import Learned
@@ -34,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[], datetime],
               reminding: Reminding | None = None, salt: Callable[[], bytes] = lambda: os.urandom(16),
-              learned: Callable[[], Learned | None] = lambda: None) -> AsyncIOScheduler:
+              learned: Callable[[], Learned | None] = lambda: None, service: Service | None = None) -> AsyncIOScheduler:
     """The jobs, not yet started; `retained` is asked each time. A job that was missed while the machine slept runs once,
     not as often as it was missed."""
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
@@ -52,13 +54,26 @@ def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[
     if reminding is not None:
         async def minute() -> None:
             try:
-                await remind(db, reminding, clock, salt)
+                await remind(db, reminding, clock, salt, service)
             except SQLAlchemyError as e:
                 log.error("the database cannot be used; reminders come a minute later",
                           reason=reason_of(e))
 
         made.add_job(minute, IntervalTrigger(minutes=1, timezone=ALMATY), id="reminders",
                      next_run_time=clock() + timedelta(seconds=5))
+
+    if service is not None:
+        async def calendars() -> None:
+            try:
+                earlier = await db.write(service.published, clock())
+            except SQLAlchemyError as e:
+                log.error("the database cannot be used; dates are counted again tomorrow", reason=reason_of(e))
+            else:
+                if earlier:
+                    log.info("the calendar in force makes dates earlier", cards=earlier)
+
+        made.add_job(calendars, IntervalTrigger(days=1, jitter=3600, timezone=ALMATY), id="calendars",
+                     next_run_time=clock() + timedelta(minutes=3))
 
     async def channels() -> None:
         try:
@@ -81,8 +96,9 @@ async def look_at_channels(db: Database, learned: Learned | None, clock: Callabl
     return seen
 
 
-async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetime], salt: Callable[[], bytes]) -> int:
-    """Turn duty, hand over what lies with the absent, queue reminders and morning messages. Returns how many of the last two."""
+async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetime], salt: Callable[[], bytes],
+                 service: Service | None = None) -> int:
+    """Turn duty, let clocks go on, hand over what lies with the absent, queue reminders and morning messages. Returns how many of the last two."""
     now = clock()
     if await db.read(any_to_turn, now):
         await db.write(turn, now)
@@ -91,6 +107,9 @@ async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetim
         log.info("tickets of people who are absent went over to others", tickets=handed)
         if not handed:
             break
+    if service is not None:
+        while await db.read(any_over, now):
+            await db.write(service.clocks, now)
     if await db.read(any_broken, now):
         await db.write(note_broken, now)
     messages = [*await db.read(reminding.wanted, now), *await db.read(reminding.mornings, now)]

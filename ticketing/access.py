@@ -51,6 +51,24 @@ def opened(c: Connection, number: str, code: str, *, lock: bool = False) -> Row[
     return row if fits and row is not None and row.status != "void" else None
 
 
+def pass_for(c: Connection, what: str, until: datetime) -> str:
+    """A mark that lets who holds it see `what` without number and code until a moment: an image in a page sends neither."""
+    moment = int(until.timestamp())
+    return f"{moment}-{_mark(c, what, moment)}"
+
+
+def passes(c: Connection, what: str, given: str, now: datetime) -> bool:
+    """Whether a mark of `pass_for` holds."""
+    moment, _, mark = given[:80].partition("-")
+    if not (moment.isascii() and moment.isdigit() and len(moment) < 12 and mark.isascii()):
+        return False
+    return compare_digest(mark, _mark(c, what, int(moment))) and now.timestamp() < int(moment)
+
+
+def _mark(c: Connection, what: str, moment: int) -> str:
+    return blake2b(f"{what} {moment}".encode(), key=_key(c, make=False), person=b"pass", digest_size=16).hexdigest()
+
+
 def normal(code: str) -> str:
     """A code as it was meant: without dashes and blanks, in capitals, Cyrillic look-alikes as Latin."""
     return "".join(ch for ch in code[:40].upper().translate(_ALIKE) if ch.isalnum())[:LENGTH + 1]

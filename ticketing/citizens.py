@@ -38,6 +38,7 @@ _NOTICES = {
     "renumbered": N_("Your message %(number)s has been passed to the body that is competent: %(body)s. Its number there: "
                      "%(new)s."),
     "not_examined": N_("Your message %(number)s was left without examination. Ground: %(ground)s (%(article)s)."),
+    "paused": N_("The term of the answer stands until your reply, at most until %(date)s."),
     "guide": N_("Your message is registered as a message from a social network, number %(number)s. For it to be an official "
                 "appeal with the terms of the law, file it with your digital signature at eotinish.kz."),
 }

@@ -12,8 +12,8 @@ How a term is counted (DESIGN.md, command `due`):
 - `wh`, working hours: run from the moment of receipt inside working time.
 
 What happens to a deadline later is written behind its derivation, never over it, and the last step is always the date
-that holds: `paused` and `resumed` (the working time for which the clock stood is added back), `extended`, `recounted`
-(another calendar, only ever to an earlier date). `ticketing.replay` counts a derivation again, day by day.
+that holds: `paused` and `resumed` (the working time for which the clock stood is added back), `recounted` (another calendar, only
+ever to an earlier date); `extended` by a decision is `ticketing.redated`. `ticketing.replay` counts a derivation again, day by day.
 """
 
 from __future__ import annotations
@@ -232,14 +232,6 @@ def day_begins(moment: datetime, days: int, calendar: Calendar, *, provisional: 
 
 # --- what happens to a deadline later
 
-class TooLong(ValueError):
-    """An extension past what the law allows; `latest` is the last day that it allows."""
-
-    def __init__(self, latest: date) -> None:
-        self.latest = latest
-        super().__init__(f"an extension must not go past {latest.isoformat()}")
-
-
 class NotNow(ValueError):
     """What is asked of a deadline does not fit what happened to it: a pause in a pause, a resumption of nothing."""
 
@@ -280,42 +272,6 @@ def resumed(derivation: Sequence[Step], calendar: Calendar, at: datetime, *, pro
     return _later(steps, advanced(holds, stood, calendar, provisional=provisional), since, calendar)
 
 
-def extended(derivation: Sequence[Step], term: Term, calendar: Calendar, reason: str, at: datetime, *,
-             months: int | None = 2, provisional: bool = False) -> Due:
-    """The deadline put off at `at` by `term`, counted from the day it falls on (`wh`: from its moment).
-
-    `reason` is a code, no personal words; `term` says rule and article. `months`: no later than so many months after
-    receipt, in all extensions together (АППК Art. 76: two months [V]); None sets no limit. Raises TooLong, and NotNow
-    where the clock stands or `at` lies before the last change.
-    """
-    holds = _holds(derivation)
-    if is_paused(derivation):
-        raise NotNow("the clock of this deadline stands: let it go on first")
-    _in_order(derivation, at)
-    step: Step = {"step": "extended", "term": str(term), "at": _said(at), "why": reason}
-    step |= {name: value for name, value in (("rule", term.rule), ("article", term.article)) if value}
-    steps = [*derivation, step]
-    day, _ = _wall(holds - timedelta(microseconds=1))
-    if term.unit == "cd":
-        made = _rolled(steps, day + term.count, holds, calendar, provisional)
-    else:
-        if term.unit == "wh":
-            moment = advanced(holds, timedelta(hours=term.count), calendar, provisional=provisional)
-        else:
-            def find(table: _Days) -> int | None:
-                found = table.index[day - table.first + 1] + term.count - 1
-                return found if found < len(table.working) else None
-            table, index = _grown(calendar, _year(day), provisional, find)
-            moment = _moment(table.working[index], table.hours[index][-1][1])
-        made = _later(steps, moment, holds, calendar)
-    if months is not None:
-        received = next(_at(s) for s in derivation if s["step"] == "received").astimezone(ALMATY).date()
-        latest = _months_after(received, months)
-        if (made.at - timedelta(microseconds=1)).astimezone(ALMATY).date() > latest:
-            raise TooLong(latest)
-    return made
-
-
 def recounted(derivation: Sequence[Step], calendar: Calendar, count_from: CountFrom, at: datetime) -> Due | None:
     """The same deadline under another calendar where that makes it earlier; None where it does not.
 
@@ -341,19 +297,6 @@ def _later(steps: list[Step], moment: datetime, since: datetime, calendar: Calen
     return Due(moment, _closed(steps, calendar, moment))
 
 
-def _rolled(steps: list[Step], last: int, before: datetime, calendar: Calendar, provisional: bool) -> Due:
-    """The steps closed with the end of a last calendar day, or of the next working day where it is off."""
-    def find(table: _Days) -> int | None:
-        found = bisect_left(table.working, last)
-        return None if found == len(table.working) else found
-    table, at = _grown(calendar, _year(last), provisional, find)
-    steps.append({"step": "last_day", "day": _iso(last)})
-    if table.working[at] != last:
-        steps.append({"step": "moved", "day": _iso(table.working[at]),
-                      "why": N_("the last day is a day off: the next working day")})
-    return _later(steps, _moment(table.working[at], table.hours[at][-1][1]), before, calendar)
-
-
 def _holds(derivation: Sequence[Step]) -> datetime:
     """The date that holds: the last step."""
     if not derivation or derivation[-1]["step"] != "due":
@@ -362,7 +305,8 @@ def _holds(derivation: Sequence[Step]) -> datetime:
 
 
 def _in_order(derivation: Sequence[Step], at: datetime) -> None:
-    changes = [_at(s) for s in derivation if s["step"] in ("paused", "resumed", "extended", "recounted")]
+    changes = [_at(s) if "at" in s else datetime.fromisoformat(s["decided"])
+               for s in derivation if s["step"] in ("paused", "resumed", "extended", "recounted")]
     if changes and at < changes[-1]:
         raise NotNow("something was done to this deadline later than that")
 
@@ -382,13 +326,6 @@ def _said(moment: datetime) -> str:
 def _minutes(time: timedelta) -> float:
     minutes = time / timedelta(minutes=1)
     return int(minutes) if minutes == int(minutes) else round(minutes, 6)
-
-
-def _months_after(day: date, months: int) -> date:
-    """The same date so many months later, or the last of that month."""
-    year, month = divmod(day.month - 1 + months, 12)
-    following = date(day.year + year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    return min(date(day.year + year, month + 1, 1) + timedelta(days=day.day - 1), following - timedelta(days=1))
 
 
 def _point(table: _Days, at: int, left: int) -> datetime:

@@ -31,6 +31,8 @@ class OfficeRules:
     extension_inquiry: Term = field(default_factory=lambda: Term(15, "cd", "extension_inquiry", ARTICLES["extension_inquiry"]))
     extension_months: int = 2
     approved_by: str = "head"
+    pause: Term | None = None
+    """How long at most a term stands while the citizen is asked for what is missing; None: it does not stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def desk(settings: Settings | None, knowledge: Knowledge, days: Path = BUNDLED) 
     default = Calendar(load_workdays(bundled=days))
     beside = days.with_name("procedure.yaml")       # a folder of an operator's own need not have one
     procedure = load_procedure(beside) if beside.exists() else bundled()
-    fallback = _office_rules("", Office.model_construct(terms=Terms(), count_from="same", answers_approved_by="head"), NUMBER_FORMAT, default)
+    fallback = _office_rules("", Office.model_construct(terms=Terms(), count_from="same", answers_approved_by="head", pause_while_asked=""), NUMBER_FORMAT, default)
     accounts = {handle(name) for name in knowledge.accounts} | {
         handle(name) for akimat in knowledge.registry for name in akimat.accounts}
     if settings is None:
@@ -105,4 +107,5 @@ def _office_rules(code: str, office: Office, number_format: str, calendar: Calen
 
     return OfficeRules(code, calendar, term("first_reaction"), term("first_reaction_urgent"), term("final"),
                        office.count_from, number_format, term("redirect"), term("tell"), term("extension_inquiry"),
-                       office.terms.extension_months, office.answers_approved_by)
+                       office.terms.extension_months, office.answers_approved_by,
+                       Term.parse(office.pause_while_asked, "pause") if office.pause_while_asked else None)

@@ -30,6 +30,7 @@ from ticketing.tables import (
     erasure,
     obligation,
     photo,
+    picture,
     question,
     sealed,
     ticket,
@@ -68,6 +69,8 @@ ERASABLE: list[Erasable] = [
     Erasable(obligation, "number", "ticket", {"text": None}),
     Erasable(dialogue, "number", "ticket", {"data": null()}),
     Erasable(photo, "number", "ticket", {"content": None, "file": "", "state": "erased"}),
+    Erasable(picture, "post", "post_id", {"content": None, "small": None, "state": "erased"}),
+    Erasable(picture, "number", "ticket", {"content": None, "small": None, "state": "erased"}),
 ]
 """All of it but `sealed` (salts and texts behind commitments), `damaged` and `inbound`, which `erase` looks through itself."""
 

@@ -113,6 +113,7 @@ class FeedRow:
     due_first_derivation: Sequence[Mapping[str, Any]] | None
     due_final: datetime | None
     due_final_derivation: Sequence[Mapping[str, Any]] | None
+    paused_until: datetime | None
     proposal: Mapping[str, Any] | None
     first_reaction_at: datetime | None
     closed_at: datetime | None
@@ -158,6 +159,8 @@ class FeedRow:
             return None
         if self.first_reaction_at is None and self.due_first <= self.due_final:
             return "first", self.due_first
+        if self.paused_until is not None:
+            return None
         return "final", self.due_final
 
     def late(self, now: datetime) -> bool:
@@ -408,7 +411,7 @@ def _columns(excerpt: int) -> Select[Any]:
         ticket.c.urgency.label("ticket_urgency"), ticket.c.location_text.label("ticket_location"),
         ticket.c.department, ticket.c.responsible, _person.c.name.label("responsible_name"),
         _duty.c.name.label("duty_name"), ticket.c.assigned_by, ticket.c.received_at, ticket.c.registered_at,
-        ticket.c.due_first, ticket.c.due_first_derivation, ticket.c.due_final, ticket.c.due_final_derivation,
+        ticket.c.due_first, ticket.c.due_first_derivation, ticket.c.due_final, ticket.c.due_final_derivation, ticket.c.paused_until,
         ticket.c.proposal, ticket.c.first_reaction_at, ticket.c.closed_at, others.label("posts"),
         _last.c.id.label("correction"), _last.c.action.label("correction_action"), _last.c.at.label("correction_at"),
         _person_of.c.name.label("correction_name"), verdict.c.said_topic, verdict.c.said_kind, verdict.c.said_urgency,
@@ -458,7 +461,8 @@ def _seen(scope: frozenset[str] | None) -> ColumnElement[bool]:
 
 def _late(now: datetime) -> ColumnElement[bool]:
     return and_(ticket.c.status.in_(_OPEN), or_(
-        and_(ticket.c.first_reaction_at.is_(None), ticket.c.due_first < now), ticket.c.due_final < now))
+        and_(ticket.c.first_reaction_at.is_(None), ticket.c.due_first < now),
+        and_(ticket.c.due_final < now, ticket.c.paused_until.is_(None))))
 
 
 def _matches(c: Connection, wanted: Filter, now: datetime, *, shown: bool = True) -> ColumnElement[bool]:

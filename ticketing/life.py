@@ -5,7 +5,7 @@ Each is one transaction opened by the caller. Pressing twice is harmless: the se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from config.languages import N_
 from config.timezone import ALMATY
-from ticketing import redated
+from ticketing import groups, redated
 from ticketing import ticket as rules
 from ticketing.acting import Acting, Actor, Move, Refused, cleaned, noted, parted, said, state_of
 from ticketing.appeal import owes_number
@@ -63,8 +63,10 @@ class Life(Acting):
         tell(c, row.number, "new_ticket", row.office, person, now)
         return True
 
-    def ask(self, c: Connection, number: str, text: str, colleague: int | None, actor: Actor, now: datetime) -> int:
-        """Ask a colleague about a card, or (None) its author, in public. Returns the question; the same one again is that one."""
+    def ask(self, c: Connection, number: str, text: str, colleague: int | None, actor: Actor, now: datetime, *,
+            beside: Callable[[str], str] | None = None) -> int:
+        """Ask a colleague about a card, or (None) its author, in public. Returns the question; the same one again is that one.
+        `beside` is said to the author below it, in the language of the message."""
         row = self._ticket(c, number, actor, "ask")
         self._allowed("ask", row)
         text = said(text, N_("Write the question."))
@@ -81,7 +83,8 @@ class Life(Acting):
         if colleague is not None:
             tell(c, row.number, "question", row.office, colleague, now)
         else:
-            queue(c, threads(c, [row.number]), f"question:{id_}", lambda _t: {"text": f"{row.number}. {text}"}, now)
+            queue(c, threads(c, [row.number]), f"question:{id_}", lambda t: {
+                "text": f"{row.number}. {text}" + (f"\n\n{beside(t.language)}" if beside is not None else "")}, now)
         return id_
 
     def reply(self, c: Connection, number: str, question_id: int, text: str, actor: Actor, now: datetime) -> bool:
@@ -100,7 +103,10 @@ class Life(Acting):
                 return False
             raise Refused(N_("This question has been answered already."))
         c.execute(update(question).where(question.c.id == question_id).values(reply=text, replied_by=actor.id, replied_at=now))
-        self._enter(c, now, actor, Move(row, "reply", {"question": question_id}, (Secret("text", text),)))
+        moves = [Move(row, "reply", {"question": question_id}, (Secret("text", text),))]
+        if asked.asked is None and row.paused_until is not None and row.status in rules.OPEN:
+            moves.append(self._goes_on(row, now))
+        self._enter(c, now, actor, *moves)
         if asked.by != actor.id:
             tell(c, row.number, "replied", row.office, asked.by, now)
         return True
@@ -121,6 +127,8 @@ class Life(Acting):
         numbers = family(c, row.number)
         rows = [row, *(_found(c, n) for n in numbers[1:])]
         states = {r.number: state_of(c, r.number) for r in rows}
+        if row.paused_until is not None:
+            raise Refused(N_("The clock of %(number)s stands: let it go on first."), number=row.number)
         try:
             at = redated.end_of(until, own.calendar)
         except UnknownYear as e:
@@ -214,6 +222,7 @@ class Life(Acting):
             "department": assigned.department, "responsible": assigned.responsible, "reason": assigned.reason}))
         self._untell_redirected(c, row)
         tell(c, row.number, "new_ticket", row.office, assigned.responsible, now)
+        groups.announce(c, [(row.number, row.office)], now)
         return True
 
     def external(self, c: Connection, number: str, external_number: str, actor: Actor, now: datetime, *,
@@ -345,6 +354,10 @@ class Life(Acting):
         row = ticket_by_number(c, number)
         assert row is not None, "it was there a moment ago"
         tell(c, number, "reopened", row.office, row.responsible, now)
+
+    def _goes_on(self, row: Row[Any], now: datetime) -> Move:
+        """The citizen replied: a clock that stood goes on."""
+        raise NotImplementedError
 
     def _owe(self, c: Connection, row: Row[Any], kind: str, source: str, now: datetime) -> None:
         """What is due to the citizen by a date: to be told."""

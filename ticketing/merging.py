@@ -66,6 +66,9 @@ class Merging(Acting):
         if not rows:
             return []
         self._allowed("absorb", head)
+        for row in (head, *rows):
+            if row.paused_until is not None:
+                raise Refused(N_("The clock of %(number)s stands: let it go on first."), number=row.number)
         rows += [_row(c, n) for row in rows for n in family(c, row.number)[1:]]
         drafts = c.execute(select(answer.c.ticket).where(answer.c.ticket.in_([r.number for r in rows]),
                                                          answer.c.state.in_(("approved", "publishing"))).limit(1)).scalar()

@@ -20,8 +20,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.store.engine import Database
+from ticketing import groups
 from ticketing.notify import hooks, queries
-from ticketing.notify.channel import Barred, Channel, ChannelError, Failing, Rejected, Unreachable, Wait
+from ticketing.notify.channel import Barred, Channel, ChannelError, Failing, Moved, Rejected, Unreachable, Wait
 from ticketing.notify.message import Letter
 from ticketing.notify.queries import Due, Parcel
 from ticketing.notify.quiet import QuietHours
@@ -329,6 +330,11 @@ class _Lane:
             seconds = max(orders.get(letter.address, 0.0), orders.get(None, 0.0)) or policy.first_pause
             await self._db.write(queries.keep_orders, self._orders_name, orders, now)
             await self._db.write(queries.postpone, letter, reason, now + timedelta(seconds=seconds))
+        elif isinstance(letter, Letter) and letter.person.group and isinstance(letter.address, int) and isinstance(error, Unreachable):
+            if isinstance(error, Moved) and isinstance(error.address, int):
+                await self._db.write(groups.moved, letter.address, error.address, now)
+            elif await self._db.write(groups.lost, letter.address, reason, now):
+                log.warning("a group of staff is lost; who bound it is told", chat=letter.address, reason=reason)
         elif isinstance(error, Unreachable):
             await self._db.write(self._give_away, letter, reason, now)
         elif isinstance(error, Barred):

@@ -80,14 +80,7 @@ def _counted(derivation: Sequence[Step]) -> datetime:
             due = days.end(date.fromisoformat(day))
             continue
         days = _Days(part)
-        day = (due - timedelta(microseconds=1)).date()
-        more, of = _term(change) if change["step"] == "extended" else (0, "")
-        if of == "cd":
-            due = days.end(days.workday(day + timedelta(days=more)))
-        elif of == "wd":
-            due = days.end(days.nth(day, more, from_itself=False))
-        else:
-            due = days.forth(due, timedelta(hours=more) if of else days.between(stopped, _wall(change)))
+        due = days.forth(due, days.between(stopped, _wall(change)))
     return due
 
 

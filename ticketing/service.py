@@ -19,7 +19,7 @@ from monitor.core.post import Post
 from monitor.core.verdict import Verdict
 from monitor.store.tables import correction, event, verdict
 from monitor.store.verdicts import judged_post
-from ticketing import correcting, redated
+from ticketing import correcting, groups, redated
 from ticketing import intake as intake_rules
 from ticketing import ticket as rules
 from ticketing.acting import SYSTEM, Actor, Refused, state_of
@@ -29,8 +29,8 @@ from ticketing.citizens import threads
 from ticketing.deadlines import due, registered_at
 from ticketing.intake import Joining, Judged, Plan
 from ticketing.letters import letter, tell
-from ticketing.life import Life
 from ticketing.merging import Merging
+from ticketing.pausing import Pausing
 from ticketing.register import NewEntry, NewNumber, Secret, append
 from ticketing.routing import Assignment, People
 from ticketing.store import (
@@ -65,7 +65,7 @@ class Opened:
     """What else the registration commits to: who came to the desk, and how they can be reached."""
 
 
-class Service(Life, Merging, Answering, Attaching):
+class Service(Pausing, Merging, Answering, Attaching):
     """All verbs, for one desk. Here stand intake and what staff do to a post."""
 
     bot_source = ""
@@ -290,6 +290,7 @@ class Service(Life, Merging, Answering, Attaching):
         if ready:       # their numbers are new: nobody can have been told of them
             c.execute(insert(delivery), [letter(given.numbers[o.key][0], "new_ticket", o.office, assigned.responsible, now)
                                          for o, _fields, assigned in ready])
+            groups.announce(c, [(given.numbers[o.key][0], o.office) for o, _fields, _assigned in ready], now)
         c.execute(insert(event), [{"at": now, "kind": "ticket", "ref": n} for n, _seq in given.numbers.values()]
                   + [{"at": now, "kind": "ticket", "ref": given.numbers[n][0] if n in given.numbers else n}
                      for _j, _o, _t, n in joins])
@@ -381,6 +382,7 @@ class Service(Life, Merging, Answering, Attaching):
         ], self._salt)
         self._change(c, row, now, status="assigned", akimat=akimat, department=assigned.department,
                      responsible=assigned.responsible, assigned_by=assigned.reason, closed_at=None)
+        groups.announce(c, [(row.number, row.office)], now)
 
     def _back(self, c: Connection, row: Row[Any], akimat: str, actor: Actor, now: datetime) -> None:
         """Undo a redirect: inside the office readdress; across offices void the new number and restore the old one."""

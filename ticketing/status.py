@@ -53,6 +53,8 @@ class Standing:
     received_at: datetime
     due: datetime
     derivation: Sequence[Any]
+    paused_until: datetime | None
+    """The clock stands until the citizen replies, at most until then."""
     said: Sequence[Said]
     extensions: int
     reopenings: int
@@ -78,10 +80,15 @@ class Standing:
         return STATES[self.status]
 
 
+def family_of(row: Row[Any]) -> list[str]:
+    """The numbers whose answers are this card's: its own, and that of the card that answers for it."""
+    return [row.number] if row.merged_into is None else [row.number, row.merged_into]
+
+
 def standing(c: Connection, row: Row[Any]) -> Standing:
     """Read it."""
     head = ticket_by_number(c, row.merged_into) if row.merged_into else None
-    numbers = [row.number] if head is None else [row.number, head.number]
+    numbers = family_of(row)
     said = [Said(a.id, a.kind, a.text, a.published_at) for a in c.execute(select(answer).where(
         answer.c.ticket.in_(numbers), answer.c.published_at.is_not(None)).order_by(answer.c.published_at))]
     said += [Said(q.id, "question", q.text, q.at, q.reply, q.reply is None and q.text is not None) for q in c.execute(
@@ -90,7 +97,7 @@ def standing(c: Connection, row: Row[Any]) -> Standing:
     waits = c.execute(select(demands.c.due_at).where(demands.c.number == row.number, demands.c.done_at.is_(None),
                                                      demands.c.refused_at.is_(None)).limit(1)).scalar_one_or_none()
     return Standing(
-        row.number, status, row.akimat, row.received_at, row.due_final, row.due_final_derivation, sorted(said, key=lambda s: s.at),
+        row.number, status, row.akimat, row.received_at, row.due_final, row.due_final_derivation, row.paused_until, sorted(said, key=lambda s: s.at),
         row.extensions, row.reopenings, row.external_number, row.ground, _went_to(c, row), row.solved, row.mark,
         status in rules.DONE | {"not_examined"}, waits, bool(erasure.erasures_of(c, row.number)))
 

@@ -43,12 +43,15 @@ ticket = Table(
     Column("ground", Text),                                  # of a card left without examination
     Column("extensions", Integer, nullable=False, server_default="0"),
     Column("reopenings", Integer, nullable=False, server_default="0"),
+    Column("paused_until", Utc),                             # the clock of the final answer stands, at most until then
     Column("solved", Boolean),                               # what the citizen says
     Column("mark", Integer),                                 # 1 to 5, the citizen's, for the answer
     UniqueConstraint("office", "series", "year", "seq"),
     Index("ix_ticket_office_status", "office", "status"),
     Index("ix_ticket_responsible", "responsible"),
     Index("ix_ticket_merged_into", "merged_into"),
+    Index("ix_ticket_paused", "paused_until", sqlite_where=text("paused_until is not null"),
+          postgresql_where=text("paused_until is not null")),
 )
 
 # Which posts a ticket stands on. `text_key` finds the same text on another network.
@@ -333,13 +336,34 @@ dialogue = Table(
     Column("at", Utc, nullable=False),
 )
 
+# A picture as pages show it: made anew from what a citizen or staff attached, so that nothing but the picture is in it (no place,
+# no camera). ticketing.pictures
+picture = Table(
+    "picture", metadata,
+    Column("id", Id, primary_key=True),
+    Column("post_id", Id, ForeignKey("post.id"), index=True),  # of a citizen's: the post, and which of its media
+    Column("n", Integer, nullable=False),
+    Column("photo", Id, ForeignKey("photo.id"), index=True),   # of staff's
+    Column("ticket", Text, index=True),                      # of staff's: number
+    Column("state", Text, nullable=False),                   # waiting, kept, failed, erased
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_try_at", Utc, nullable=False),
+    Column("reason", Text),                                  # why it cannot be shown
+    Column("content", LargeBinary),                          # JPEG, at most 1600 pixels a side; erasable
+    Column("small", LargeBinary),                            # JPEG, at most 320; erasable
+    UniqueConstraint("post_id", "n"),
+    UniqueConstraint("photo"),
+    Index("ix_picture_waits", "next_try_at", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+)
+
 # A Telegram group in which the staff of an office work.
 staff_group = Table(
     "staff_group", metadata,
     Column("chat", Id, primary_key=True, autoincrement=False),
     Column("office", Text, nullable=False),
-    Column("by", Integer, ForeignKey("account.id"), nullable=False),
+    Column("by", Integer, ForeignKey("account.id")),         # who bound it; null: the config
     Column("at", Utc, nullable=False),
+    Column("lost_at", Utc),                                  # Telegram said that the bot is not in it any more
 )
 
 # A photo that staff attached to a card or to its answer. The content is erasable; the register holds its commitment.

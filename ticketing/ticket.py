@@ -40,6 +40,9 @@ MOVES: Mapping[str, tuple[frozenset[str], str | None]] = MappingProxyType({
     "ask": (OPEN, None),                     # a question to a colleague, or to the citizen
     "reply": (MEANT, None),                  # what was answered to it
     "interim": (OPEN, None),                 # tells the citizen how it stands; stops no term
+    "pause": (OPEN, None),                   # the citizen was asked for what is missing: the clock of the final answer stands
+    "resume": (OPEN, None),                  # it goes on; the working time for which it stood is added
+    "recount": (OPEN, None),                 # by a calendar published since, only ever to an earlier date
     "extend": (OPEN | {"merged"}, None),     # by a reasoned decision, within the legal limit (Art. 76)
     "redirect_outside": (OPEN, "redirected"),  # to a body that does not register here (Art. 65)
     "external": (MEANT, None),               # its official number elsewhere, or why there is none
@@ -86,6 +89,9 @@ MAY: Mapping[str, frozenset[str]] = MappingProxyType({
     "reply": frozenset({"press", "officer", "head", "controller", "citizen"}),
     "interim": frozenset({"officer", "head", "controller"}),
     "extend": frozenset({"head", "controller"}),
+    "pause": frozenset({"officer", "head", "controller"}),
+    "resume": frozenset({"officer", "head", "controller"}),
+    "recount": frozenset({"head", "controller"}),
     "redirect_outside": frozenset({"officer", "head", "controller"}),
     "external": frozenset({"press", "officer", "head", "controller"}),
     "guide": frozenset({"press", "officer", "head", "controller"}),
@@ -201,6 +207,8 @@ class State:
     reopenings: int = 0
     solved: bool | None = None
     mark: int | None = None
+    paused_until: datetime | None = None
+    """The clock of the final answer stands, at most until then."""
 
     def due(self, name: str) -> datetime | None:
         """The date that holds: no card merged into this one may get a later one than it had."""
@@ -217,7 +225,7 @@ class State:
 
 
 FOLDED = ("status", "akimat", "department", "responsible", "due_first", "due_final", "merged_into", "external_number",
-          "no_external", "ground", "extensions", "reopenings", "solved", "mark")
+          "no_external", "ground", "extensions", "reopenings", "solved", "mark", "paused_until")
 """Columns of `ticketing.tables.ticket` that hold the fold."""
 
 
@@ -230,7 +238,8 @@ def _dates(details: Mapping[str, Any]) -> dict[str, datetime]:
 
 def _reopened(state: State, details: Mapping[str, Any]) -> State:
     # a new term for all that it answers for: the dates that its members brought were kept or missed with the last answer
-    return replace(state, own=_dates(details), members={n: {} for n in state.members}, reopenings=state.reopenings + 1, ground=None, merged_into=None, held=None)
+    return replace(state, own=_dates(details), members={n: {} for n in state.members}, reopenings=state.reopenings + 1, ground=None,
+                   merged_into=None, held=None, paused_until=None)
 
 
 def _absorbed(state: State, details: Mapping[str, Any]) -> State:
@@ -262,6 +271,10 @@ def _corrected(state: State, details: Mapping[str, Any]) -> State:
                    own={**state.own, **_dates(details)})
 
 
+def _dated(state: State, details: Mapping[str, Any]) -> State:
+    return replace(state, own={**state.own, **_dates(details)})
+
+
 def _rated(state: State, details: Mapping[str, Any]) -> State:
     return replace(state, solved=details.get("solved", state.solved), mark=details.get("mark", state.mark))
 
@@ -272,6 +285,9 @@ _CHANGES: Mapping[str, Callable[[State, Mapping[str, Any]], State]] = MappingPro
     "absorb": _absorbed,
     "release": _released,
     "extend": _extended,
+    "pause": lambda s, d: replace(s, paused_until=datetime.fromisoformat(d["until"])),
+    "resume": lambda s, d: replace(_dated(s, d), paused_until=None),
+    "recount": _dated,
     "reopen": _reopened,
     "correct": _corrected,
     "rate": _rated,

@@ -51,6 +51,9 @@ class Post:
     hashtags: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """How the network hands out each of `media`, in the same order; "" where it does not. Empty: `media` are addresses. It may
+    differ from poll to poll, so it is no part of the content."""
     repost_of: str | None = None
     home: str | None = None
     """KATO code of the unit that the source belongs to, where the operator named one."""

@@ -42,7 +42,7 @@ LONGEST_ID = 600
 """Characters of a native id; at four bytes each they fit an index entry of both databases."""
 
 _json = msgspec.json.Encoder(order="deterministic").encode
-_EXTRA = ("mentions", "hashtags", "links", "media", "repost_of")
+_EXTRA = ("mentions", "hashtags", "links", "media", "files", "repost_of")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ post = Table(
     Column("author_display", Text, nullable=False, server_default=""),
     Column("in_reply_to", Text),
     Column("in_reply_to_account", Text),
-    Column("extra", Json),                                   # mentions, hashtags, links, media, repost_of: only those present
+    Column("extra", Json),                                   # mentions, hashtags, links, media, files, repost_of: only those present
     Column("raw", Json),                                     # erasable; kept only where a source asks for it
     Column("expired_at", Utc),                               # when the text of a post that is nobody's matter was emptied
     UniqueConstraint("network", "native_id", "revision"),

@@ -88,7 +88,7 @@ def as_post(row: Any) -> Post:
         deleted_at=row.deleted_at, author=Author(row.author_key, row.author_display), in_reply_to=row.in_reply_to,
         in_reply_to_account=row.in_reply_to_account, mentions=tuple(extra.get("mentions", ())),
         hashtags=tuple(extra.get("hashtags", ())), links=tuple(extra.get("links", ())),
-        media=tuple(extra.get("media", ())), repost_of=extra.get("repost_of"), home=row.home)
+        media=tuple(extra.get("media", ())), files=tuple(extra.get("files", ())), repost_of=extra.get("repost_of"), home=row.home)
 
 
 def as_said(row: Any) -> Verdict:

@@ -95,7 +95,7 @@ def _ticket(c: Connection, service: Service, number: str, scope: frozenset[str] 
         "responsible", "assigned_by", "due_first_derivation", "due_final_derivation", "proposal", "parent", "merged_into",
         "external_number", "no_external", "ground", "extensions", "reopenings", "solved", "mark")}
     times = {name: plain.moment(getattr(row, name)) for name in (
-        "received_at", "registered_at", "due_first", "due_final", "first_reaction_at", "closed_at")}
+        "received_at", "registered_at", "due_first", "due_final", "first_reaction_at", "closed_at", "paused_until")}
     more = plain.whole(whole(c, service, row, posts, now))
     return {**values, **times, "posts": [plain.post(p) for p in posts], "entries": entries, **more}
 

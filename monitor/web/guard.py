@@ -94,8 +94,8 @@ def wants_json(request: web.Request) -> bool:
 
 @web.middleware
 async def sign_in_first(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Everything but the sign-in page, its language, /status, /healthz, the static files and what networks call (/hooks/,
-    signed) needs a session; a POST needs its CSRF token."""
+    """Everything but the sign-in page, its language, /status and its pictures (by a mark), /healthz, the static files and what
+    networks call (/hooks/, signed) needs a session; a POST needs its CSRF token."""
     site = request.app[SITE]
     now = site.clock()
     token = request.cookies.get(COOKIE, "")
@@ -108,7 +108,7 @@ async def sign_in_first(request: web.Request, handler: Handler) -> web.StreamRes
             office = held.account.office
             request[READER] = Reader(held, language_of(request, held.account.language),
                                      None if office is None else site.units.below(office))
-    if request.path in OPEN_PATHS or request.path.startswith(("/static/", "/language/", "/hooks/")):
+    if request.path in OPEN_PATHS or request.path.startswith(("/static/", "/language/", "/hooks/", "/status/pictures/")):
         return await handler(request)
     if request.path in TOKEN_PATHS and _token_fits(request):
         return await handler(request)

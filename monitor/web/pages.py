@@ -23,7 +23,7 @@ from monitor.web.guard import refusal
 from monitor.web.history import History, history
 from monitor.web.site import PAGE_LANGUAGES, SITE, Reader, back_to, reader_of, render, view_for
 from monitor.web.whole import Whole, whole
-from ticketing import feed
+from ticketing import feed, pictures
 from ticketing.appeal import PARTS
 from ticketing.citizens import Thread, family, threads
 from ticketing.feed import FeedRow, Filter, Hole, SourceState
@@ -144,6 +144,8 @@ async def show_ticket(request: web.Request) -> web.Response:
     row, posts, past, counts, sources, last, number, more, places = found
     if request.match_info["number"] != number:
         raise web.HTTPSeeOther(view_for(site, reader.language, "", now).ticket_url(number))
+    if more.wanting:
+        await site.db.write(pictures.want, now, [p.id for p in posts])
     view = view_for(site, reader.language, reader.person.role, now)
     return html("ticket.html", **frame(site, reader, view, counts, sources, "tickets", request), ticket=row,
                  posts=posts, past=past, said=said_by_code(request), more=more, places=places,

@@ -77,6 +77,8 @@ def whole(more: Whole) -> dict[str, Any]:
         "obligations": [{"id": o.id, "kind": o.kind, "text": o.text, "source": o.source, "due": moment(o.due),
                          "derivation": o.derivation, "kept_at": moment(o.kept_at), "broken_at": moment(o.broken_at)}
                         for o in more.owed],
+        "pictures": [{"id": p.id, "post": p.post, "of": "citizen" if p.citizen else "office", "answer": p.answer, "at": moment(p.at),
+                      "url": f"/pictures/{p.id}/whole" if p.here else None, "reason": p.reason} for p in more.pictures],
         "members": [m.number for m in more.members],
         "proposals": [{"id": p["id"], "other": p["other"].number, "why": p["why"]} for p in more.proposals],
         "answered_before": [{"number": a.number, "at": moment(a.at), "text": a.text, "solved": a.solved} for a in more.answered],

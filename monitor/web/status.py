@@ -19,11 +19,14 @@ from sqlalchemy import Connection
 
 from config.languages import LANGUAGES, N_, language
 from monitor.web.entrance import address_of
+from monitor.web.pictures import marks
 from monitor.web.signin import Attempts
 from monitor.web.site import SITE, Site, render, view_for
 from ticketing import access, status
 from ticketing.acting import Refused
-from ticketing.status import Standing
+from ticketing.pictures import Shown, of_author
+from ticketing.status import Standing, family_of
+from ticketing.store import ticket_by_number
 
 log = structlog.get_logger(__name__)
 
@@ -81,13 +84,20 @@ async def do_status(request: web.Request) -> web.Response:
     knocks.wrong_by_address.take_back(address)
     knocks.wrong_by_all.take_back("all")
     view = view_for(site, code, "", now)
-    return _page(request, code, 409 if problem else 200, s=found, secret=secret, w=view, problem=problem, said=done,
+    seen = await site.db.read(_pictures, found.number, now)
+    return _page(request, code, 409 if problem else 200, pictures=seen, s=found, secret=secret, w=view, problem=problem, said=done,
                  went=_went(site, found, code), procedure=site.service.desk.procedure)
 
 
 def _look(c: Connection, number: str, secret: str) -> tuple[Standing | None, str]:
     row = access.opened(c, number, secret)
     return (None if row is None else status.standing(c, row)), ""
+
+
+def _pictures(c: Connection, number: str, now: datetime) -> list[tuple[Shown, str]]:
+    """The author's own and those of the answer."""
+    row = ticket_by_number(c, number)
+    return [] if row is None else marks(c, of_author(c, row, family_of(row)), now)
 
 
 def _act(c: Connection, site: Site, number: str, secret: str, given: dict[str, str], now: datetime) -> tuple[Standing | None, str]:
@@ -154,6 +164,6 @@ def _form(request: web.Request, code: str, problem: str | None = None, number: s
 
 
 def _page(request: web.Request, code: str, http: int, headers: dict[str, str] | None = None, **values: Any) -> web.Response:
-    page = render(code, "status.html", languages=_NAMES, **{"w": None, "number": "", **values})
+    page = render(code, "status.html", languages=_NAMES, **{"w": None, "number": "", "pictures": (), **values})
     return web.Response(text=page, content_type="text/html", status=http, headers={
         "X-Robots-Tag": "noindex, nofollow, noarchive", "Cache-Control": "no-store", "Content-Language": code, **(headers or {})})

@@ -16,6 +16,8 @@ from ticketing.answering import answers_of, obligations_of, proposals_of, questi
 from ticketing.citizens import Told, family, told
 from ticketing.feed import names
 from ticketing.merging import alike, authors, first_text
+from ticketing.pausing import earlier, may_stand
+from ticketing.pictures import Shown, missing, of_card
 from ticketing.redated import began, counted, limit
 from ticketing.service import Service
 from ticketing.tables import account, answer, delivery, entry, merge_proposal, sealed, ticket
@@ -50,6 +52,13 @@ class Whole:
     longest: datetime
     """The day to which its term can be extended."""
     seen: int
+    may_pause: str
+    """How long its clock may stand, as a term; "" where it may not."""
+    earlier: bool
+    """The calendar in force makes a date of it earlier."""
+    pictures: Sequence[Shown]
+    wanting: bool
+    """Something is attached that nobody has looked for yet."""
     went_on: bool
     """It was redirected to another office, which gave it a number of its own."""
 
@@ -98,6 +107,9 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
         longest=datetime(last.year, last.month, last.day, tzinfo=row.due_final.tzinfo),
         seen=c.execute(select(entry.c.seq).where(entry.c.ticket == row.number, entry.c.office == row.office)
                        .order_by(entry.c.seq.desc()).limit(1)).scalar_one(),
+        may_pause=str(may_stand(c, row, own) or ""),
+        earlier=row.status in rules.OPEN and bool(earlier(row, own, now)),
+        pictures=of_card(c, [p.id for p in posts], row.number), wanting=missing(c, [p.id for p in posts]) if posts else False,
         went_on=c.execute(select(ticket.c.id).where(ticket.c.parent == row.number).limit(1)).first() is not None)
 
 

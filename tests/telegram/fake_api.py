@@ -60,6 +60,8 @@ class Chat:
     name: str = "Сотрудник"
     refuses: str = ""
     """Description of the 403 or 400 that everything said here gets."""
+    moved_to: int = 0
+    """The supergroup that it has become."""
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -410,6 +412,8 @@ class FakeTelegram:
         chat = self.chats.get(int(data["chat_id"]))
         if chat is None:
             raise ApiError(400, "Bad Request: chat not found")
+        if chat.moved_to:
+            raise ApiError(400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=chat.moved_to)
         if chat.refuses:
             raise ApiError(403 if chat.refuses.startswith("Forbidden") else 400, chat.refuses)
         return chat

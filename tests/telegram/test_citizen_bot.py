@@ -10,25 +10,29 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from itertools import count
 from typing import Any
 
 import pytest
-from fake_api import FakeTelegram
+from fake_api import TOKEN, FakeTelegram
+from PIL import Image
 from rows import NOW
 from sqlalchemy import func, insert, select, update
 from stand import Clock
 
 from config.knowledge import load_knowledge
 from config.settings import Office, Settings
-from connectors.telegram import parse
+from connectors.telegram import Telegram, parse
 from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
+from monitor.http import WebHttp
+from monitor.pictures import OpenWeb, Pictures
 from monitor.pipeline import Pipeline
 from monitor.store.engine import Database
 from monitor.store.posts import store_posts
 from monitor.store.tables import inbound, post, verdict
-from ticketing import access, people
+from ticketing import access, people, pictures
 from ticketing.acting import Move
 from ticketing.bot.citizen import CitizenBot
 from ticketing.bot.inbound import Inbox
@@ -199,6 +203,21 @@ async def test_the_same_words_again_are_swallowed_and_a_photo_joins(town: Town) 
     photo = [{"file_id": "g", "file_unique_id": "u2", "width": 90, "height": 90}]
     said = await town.write(ERLAN, "", photo=photo, caption=LIGHT)
     assert town.cards()[1].number in said
+
+
+async def test_a_photo_sent_to_the_bot_is_brought_for_staff_and_its_author(town: Town) -> None:
+    await town.write(DANA, HEAT)
+    (card,) = town.cards()
+    out = BytesIO()
+    Image.new("RGB", (40, 20), "red").save(out, "JPEG")
+    town.api.photograph(DANA, out.getvalue(), name="pit")
+    await town.goes_on()
+    bot = Telegram("bot", Telegram.Settings(token=TOKEN, api_url=town.api.url, long_poll=0))
+    async with WebHttp() as http, OpenWeb() as outside:
+        await Pictures(town.db, http, outside, {"bot": bot}.get, town.clock).look()
+    with town.db.reading() as c:
+        [shown] = pictures.of_author(c, c.execute(select(ticket).where(ticket.c.number == card.number)).one(), [card.number])
+        assert Image.open(BytesIO(pictures.content_of(c, shown.id, small=False) or b"")).size == (40, 20)
 
 
 async def test_the_akimat_is_asked_where_it_is_not_clear(db, api, bot, clock, judge) -> None:

@@ -20,7 +20,7 @@ from monitor.collect import Collector
 from monitor.http import WebHttp
 from monitor.store.engine import Database
 from tests.conftest import skip
-from ticketing import people
+from ticketing import groups, people
 from ticketing.bot.inbound import Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
@@ -156,3 +156,29 @@ async def _with(foreign: Foreign, person: int, button: str) -> dict[str, Any] | 
         if any(b["text"] == button for row in rows for b in row):
             return message
     return None
+
+
+async def test_a_group_is_told_and_its_message_edited_once_somebody_took_the_card(db: Database, foreign: Foreign, clock: Clock,
+                                                                                 running: None) -> None:
+    group = -1001
+
+    def begin(c: Any) -> tuple[int, str]:
+        put_office(c)
+        anna = put_person(c, "anna", ANNA, language="ru")
+        groups.settle(c, {group: PAVLODAR}, clock())
+        number = put_ticket(c, 1, f"user:{anna}", responsible=anna)
+        groups.announce(c, [(number, PAVLODAR)], clock())
+        return anna, number
+
+    _anna, number = await db.write(begin)
+
+    async def said(where: int, words: str) -> dict[str, Any] | None:
+        return next((m for m in await foreign.seen(where) if words in m["message"]["text"]), None)
+
+    card = await until(lambda: said(group, "Жаңа карточка"))
+    assert number in card["message"]["text"]
+    own = await until(lambda: said(ANNA, "Новая карточка"))
+    await foreign.presses(ANNA, own, "Принять")
+    edited = await until(lambda: said(group, "Қабылдады: Anna"))
+    assert edited["messageId"] == card["messageId"]
+    assert len(await foreign.seen(group)) == 1

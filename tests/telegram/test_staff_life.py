@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,10 +15,11 @@ from test_staff_bot import at_work as at_work
 from test_staff_bot import knowledge as knowledge
 
 from monitor.store.tables import inbound
-from ticketing import erasure, people
+from ticketing import erasure, groups, people
 from ticketing.bot.inbound import Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
+from ticketing.deadlines import Term
 from ticketing.notify.buttons import Press
 from ticketing.notify.message import Wording
 from ticketing.notify.names import KnownNames
@@ -184,6 +186,24 @@ async def test_the_term_is_extended_by_a_head_within_the_limit(at_work: Office1)
     await choose(at_work, DUTY, "Жіберу")
     assert at_work.actions(number)[-1] == "extend"
     assert at_work.ticket(number).due_final.date() >= until
+
+
+async def test_the_clock_stands_and_goes_on(at_work: Office1) -> None:
+    number = await taken(at_work)
+    await opened(at_work, number)
+    assert "Спросить и остановить срок" not in buttons(at_work, AIGUL), "off by default"
+    own = replace(at_work.service.desk.rules_of(PAVLODAR), pause=Term(5, "wd", "pause"))
+    at_work.service.desk = replace(at_work.service.desk, offices={PAVLODAR: own})
+    await opened(at_work, number)
+    await choose(at_work, AIGUL, "Спросить и остановить")
+    await at_work.write(AIGUL, "Укажите номер дома")
+    await choose(at_work, AIGUL, "Отправить")
+    assert at_work.actions(number)[-2:] == ["ask", "pause"]
+    await opened(at_work, number)
+    await choose(at_work, AIGUL, "Возобновить срок")
+    assert at_work.actions(number)[-1] == "resume"
+    await opened(at_work, number)
+    assert "Спросить и остановить срок" not in buttons(at_work, AIGUL), "it stands once"
 
 
 async def test_given_to_a_colleague_or_a_department(at_work: Office1) -> None:
@@ -541,7 +561,9 @@ async def test_an_office_that_lets_nothing_out_lets_nothing_out_into_a_group(gro
         people_ = group.ids["bolat"]
         group.service.ask(c, number, "Тайный вопрос", people_, Actor(group.ids["aigul"], "officer", PAVLODAR), group.clock())
     group.channel.wording = Wording(KnownNames(group.knowledge.registry, group.knowledge.topics), "", {PAVLODAR: "none"})
-    bot = StaffBot(group.service, group.channel.wording, groups={GROUP: PAVLODAR})
+    with group.db.begin() as c:
+        groups.settle(c, {GROUP: PAVLODAR}, group.clock())
+    bot = StaffBot(group.service, group.channel.wording)
     group.inbox = Inbox(group.db, {"bot": SpeakingBot(group.db, bot, group.channel)}, clock=group.clock, first_pause=0.0)
     group.api.write(GROUP, f"/find {number}", who=AIGUL)
     await group.goes_on()

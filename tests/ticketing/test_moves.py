@@ -11,7 +11,7 @@ from ticketing.ticket import DUES, MAY, MOVES, OPEN, ROLES, STATUSES, State, fol
 
 BEGIN = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 MEMBERS = ("ӘЖ-551-2026-000002", "ӘЖ-551-2026-000003")
-LATER = frozenset({"extend", "reopen", "release"})
+LATER = frozenset({"extend", "reopen", "release", "resume"})
 """Only these may move a date to a later one; each is an entry with its reason."""
 
 
@@ -35,7 +35,8 @@ def written(action: str, d: dict[str, object]) -> dict[str, object]:
     dues = {"due_first": day(1), "due_final": day(d["due"])}
     return {"merge": {"into": d["into"]}, "absorb": {"member": d["member"], **dues}, "release": {"member": d["member"]},
             "extend": {"due_final": day(d["due"])} if d["own"] else {"member": d["member"], "due_final": day(d["due"])},
-            "reopen": dues, "not_examine": {"ground": d["ground"]}, "rate": {"solved": d["solved"]},
+            "reopen": dues, "pause": {"until": day(d["due"])}, "resume": {"due_final": day(d["due"])},
+            "recount": {"due_final": day(1)}, "not_examine": {"ground": d["ground"]}, "rate": {"solved": d["solved"]},
             "external": {"external_number": "ЖТ-2026-1234"}}.get(action, {})
 
 

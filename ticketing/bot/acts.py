@@ -76,7 +76,8 @@ class Acts:
             "interim": self._interim, "extend": self._extend, "outside": self._outside, "take_back": self._take_back,
             "draft": self._draft, "approve": self._approve, "return": self._return, "publish": self._publish, "close": self._close,
             "photo": self._photo, "not_examine": self._not_examine, "reopen": self._reopen, "merge": self._merge,
-            "dismiss": self._dismiss, "unmerge": self._unmerge}
+            "dismiss": self._dismiss, "unmerge": self._unmerge, "pause": self._pause, "resume": self._resume,
+            "recount": self._recount}
 
     def knows(self, press: Press) -> bool:
         """Whether this is a press on a whole card."""
@@ -262,6 +263,18 @@ class Acts:
     def _extend(self, p: Pressed) -> Sequence[Effect]:
         self._may(p, "extend")
         return self._begin(p, "extend")
+
+    def _pause(self, p: Pressed) -> Sequence[Effect]:
+        self._may(p, "pause")
+        return self._begin(p, "pause")
+
+    def _resume(self, p: Pressed) -> Sequence[Effect]:
+        done = self._service.resume(p.c, p.number, p.actor, p.now)
+        return self._done(p, p.say(N_("The clock goes on.")) if done else p.say(N_("The clock does not stand.")))
+
+    def _recount(self, p: Pressed) -> Sequence[Effect]:
+        done = self._service.recount(p.c, p.number, p.actor, p.now)
+        return self._done(p, p.say(N_("Counted again: a date is earlier.")) if done else p.say(N_("The dates stay as they are.")))
 
     def _reopen(self, p: Pressed) -> Sequence[Effect]:
         self._may(p, "reopen")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from ticketing import people
+from ticketing import groups, people
 from ticketing.bot import whole
 from ticketing.bot.effects import Edit, Effect, Say
 from ticketing.notify import queries
@@ -18,7 +18,7 @@ from ticketing.notify.message import WAITING, Message, Wording
 from ticketing.people import Account
 from ticketing.service import Service
 from ticketing.store import ticket_by_number
-from ticketing.tables import account, staff_group
+from ticketing.tables import account
 
 Where = tuple[int, int]
 """A chat and a message in it."""
@@ -41,10 +41,9 @@ class Cards:
         """The whole card as this person sees it; in a group, where everybody sees it, in the language of who bound that."""
         names = dict(c.execute(select(account.c.id, account.c.name)).tuples().all())
         if group is not None:
-            tongue = c.execute(select(account.c.language).join(staff_group, staff_group.c.by == account.c.id)
-                               .where(staff_group.c.chat == group)).scalar()
-            person = replace(person, language=tongue or person.language)
-        seen = whole.view(c, self.service, row, person, names)
+            _office, tongue = groups.readers(c).get(group, ("", person.language))
+            person = replace(person, language=tongue)
+        seen = whole.view(c, self.service, row, person, names, now)
         return whole.message(c, seen, self.wording, now, group=group is not None, heading=heading, instead=instead)
 
     def say(self, c: Connection, row: Row[Any], person: Account, chat: int, now: datetime, heading: str = "") -> Say:

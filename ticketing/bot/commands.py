@@ -6,18 +6,18 @@ import html
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select
 
 from config.languages import N_, language
 from config.reminders import quiet_spans
 from config.timezone import ALMATY
-from ticketing import people
+from ticketing import groups, people
 from ticketing.bot.effects import Menu
 from ticketing.bot.forms import a_day
 from ticketing.people import Account, NotPossible
 from ticketing.routing import ANSWERING
 from ticketing.service import Service
-from ticketing.tables import absence, account, reach, staff_group
+from ticketing.tables import absence, account, reach
 
 COMMANDS: Mapping[str, str] = {
     "new": N_("cards that wait for you"), "mine": N_("cards you have accepted"), "overdue": N_("overdue cards"),
@@ -122,18 +122,15 @@ def _period(c: Connection, person: Account, since: datetime, until: datetime, de
 
 # --- groups
 
-def office_of_group(c: Connection, chat: int, settled: Mapping[int, str]) -> str | None:
-    """The office whose staff work in a group: by the config, else by /bind."""
-    return settled.get(chat) or c.execute(select(staff_group.c.office).where(staff_group.c.chat == chat)).scalar()
-
-
 def bind(c: Connection, service: Service, person: Account, chat: int, typed: str, now: datetime) -> tuple[str, bool]:
     """Bind a group to the office of a head, or to one that a controller names. What is said, and whether it is bound."""
     _ = language(person.language).gettext
     if person.role not in BINDERS:
         return _("Only a head or a controller binds a group to an office."), False
+    if groups.by_config(c, chat):
+        return _("This group is bound by the configuration (telegram_group of an office): change it there."), False
     if typed.strip().lower() in OFF:
-        c.execute(delete(staff_group).where(staff_group.c.chat == chat))
+        groups.unbind(c, chat)
         return _("This group belongs to no office any more."), False
     wanted = typed.strip() or person.office or ""
     registry = service.desk.knowledge.registry
@@ -142,15 +139,8 @@ def bind(c: Connection, service: Service, person: Account, chat: int, typed: str
         return _("Say which office: /bind and its KATO code of nine digits."), False
     if not people.may_act(person, wanted, registry.ancestors(wanted)):
         return _("This belongs to another office."), False
-    row = c.execute(update(staff_group).where(staff_group.c.chat == chat).values(office=wanted, by=person.id, at=now))
-    if row.rowcount == 0:
-        c.execute(insert(staff_group).values(chat=chat, office=wanted, by=person.id, at=now))
+    groups.bind(c, chat, wanted, person.id, now)
     unit = registry[wanted]
     name = unit.name_ru if person.language == "ru" else unit.name_kk
     return _("This group works for: %s. Everybody acts here by their own rights.") % html.escape(name, quote=False), True
 
-
-def moved(c: Connection, old: int, new: int) -> None:
-    """A group became a supergroup and has another id."""
-    c.execute(delete(staff_group).where(staff_group.c.chat == new))
-    c.execute(update(staff_group).where(staff_group.c.chat == old).values(chat=new))

@@ -44,7 +44,7 @@ def page(c: Connection, which: Which, person: Account, offices: Collection[str] 
         found = and_(ticket.c.responsible == person.id, ticket.c.status == "accepted", whole if group is not None else ~false())
     else:
         scope = whole if group is not None or person.role in OVERSEEING else own
-        late = or_(ticket.c.status.in_(sorted(WAITING)) & (ticket.c.due_first < now), ticket.c.due_final < now)
+        late = or_(ticket.c.status.in_(sorted(WAITING)) & (ticket.c.due_first < now), (ticket.c.due_final < now) & ticket.c.paused_until.is_(None))
         found = and_(scope, ticket.c.status.in_(sorted(rules.OPEN)), late)
     count = int(c.execute(select(func.count()).select_from(ticket).where(found)).scalar_one())
     rows = c.execute(select(ticket.c.number).where(found).order_by(_URGENT_FIRST, _NEXT_DUE, ticket.c.id)

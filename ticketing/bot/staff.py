@@ -15,12 +15,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
-from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
-from telegram.constants import ChatType
+from telegram import CallbackQuery, ChatMemberUpdated, MaybeInaccessibleMessage, Message, Update
+from telegram.constants import ChatMemberStatus, ChatType
 
 from config.languages import N_, language
 from monitor.store.verdicts import judged_post
-from ticketing import people
+from ticketing import groups, people
 from ticketing import ticket as rules
 from ticketing.bot import candidates, commands, dialogue, lists
 from ticketing.bot.acts import Acts, Pressed
@@ -67,15 +67,14 @@ def both(message: str) -> str:
 class StaffBot:
     """What an update makes happen, and what is said to it."""
 
-    def __init__(self, service: Service, wording: Wording, *, username: str = "", groups: Mapping[int, str] | None = None) -> None:
-        """`username` is the bot's: in a group /new@another_bot is none of ours. `groups`: offices of chats, by the config."""
+    def __init__(self, service: Service, wording: Wording, *, username: str = "") -> None:
+        """`username` is the bot's: in a group /new@another_bot is none of ours."""
         self._service = service
         self._cards = Cards(service, wording)
         self._talk = Talk(self._cards)
         self._acts = Acts(self._cards, self._talk)
         self._registry = service.desk.knowledge.registry
         self._username = username.removeprefix("@").lower()
-        self.groups: Mapping[int, str] = groups or {}
 
     @property
     def wording(self) -> Wording:
@@ -91,11 +90,13 @@ class StaffBot:
         arrived = Update.de_json(dict(payload), None)
         if arrived.callback_query is not None:
             return self._press(c, arrived.callback_query, arrived.update_id, now)
+        if arrived.my_chat_member is not None:
+            return self._membership(c, arrived.my_chat_member, now)
         message = arrived.message
         if message is None or message.from_user is None:
             return ()
         if message.migrate_to_chat_id:
-            commands.moved(c, message.chat.id, message.migrate_to_chat_id)
+            groups.moved(c, message.chat.id, message.migrate_to_chat_id, now)
         if message.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP):
             return self._in_group(c, message, now) if message.text else ()
         if message.chat.type != ChatType.PRIVATE:
@@ -141,7 +142,7 @@ class StaffBot:
             return (*self._speak(c, person, press.choice, where[0]), Answer(query.id))
         if press.action in ("send", "change", "cancel"):
             return self._talk.pressed(c, press, person, where, query.id, nonce, now)
-        group = commands.office_of_group(c, where[0], self.groups) if where[0] < 0 else None
+        group = groups.office_of(c, where[0]) if where[0] < 0 else None
         if where[0] < 0 and group is None:
             return (Answer(query.id, _("This group belongs to no office any more."), True),)
         if press.action == "page":
@@ -306,13 +307,23 @@ class StaffBot:
         if command == "/bind":
             said, bound = commands.bind(c, self._service, person, chat, rest, now)
             return (Say(chat, said), *((commands.menu(chat, person.language),) if bound else ()))
-        group = commands.office_of_group(c, chat, self.groups)
+        group = groups.office_of(c, chat)
         if group is None:
             known = command.removeprefix("/") in commands.COMMANDS
             return (Say(chat, _("This group belongs to no office yet: a head writes /bind here.")),) if known and named else ()
         if not people.may_act(person, group, self._registry.ancestors(group) if group in self._registry else ()):
             return (Say(chat, _("This belongs to another office.")),)
         return self._command(c, command, rest, person, chat, group, now)
+
+    def _membership(self, c: Connection, change: ChatMemberUpdated, now: datetime) -> Sequence[Effect]:
+        """The bot was taken out of a group, or was put into one that is bound already."""
+        status = change.new_chat_member.status
+        if change.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP):
+            if status in (ChatMemberStatus.LEFT, ChatMemberStatus.BANNED):
+                groups.lost(c, change.chat.id, "the bot was taken out of the group", now)
+            else:
+                groups.back(c, change.chat.id)
+        return ()
 
     def _wordless(self, c: Connection, message: Message, now: datetime) -> Sequence[Effect]:
         """A photo, or something else without words: an answer to a dialogue, or nothing to us."""

@@ -20,6 +20,7 @@ from ticketing.notify import queries
 from ticketing.notify.buttons import Button, Press, Rows
 from ticketing.notify.mask import clean, masked, shortened, shown
 from ticketing.notify.message import WAITING, Item, Message, Person, Wording
+from ticketing.pausing import earlier, may_stand
 from ticketing.people import Account
 from ticketing.reply import SAID
 from ticketing.service import Service
@@ -54,6 +55,8 @@ class View:
     photos_left: int
     """How many threads got the answer without its photos."""
     may_approve: bool
+    may_pause: bool
+    earlier: bool
     names: dict[int, str]
 
     @property
@@ -67,11 +70,13 @@ def tag(name: str) -> str:
     return f"{crc32(name.encode()):x}"
 
 
-def view(c: Connection, service: Service, row: Row[Any], person: Account, names: dict[int, str]) -> View:
+def view(c: Connection, service: Service, row: Row[Any], person: Account, names: dict[int, str], now: datetime) -> View:
     """What the whole card shows."""
     final = next((a for a in answers_of(c, row.number) if a.kind == "final"), None)
+    own = service.desk.rules_of(row.office)
     return View(row, person, final, tuple(q for q in questions_of(c, row.number)), tuple(proposals_of(c, row.number, merge_proposal)),
-                len(photos_of(c, row.number)), _left(c, final), service.may_approve(row.office, person.role), names)
+                len(photos_of(c, row.number)), _left(c, final), service.may_approve(row.office, person.role),
+                may_stand(c, row, own) is not None, row.status in rules.OPEN and bool(earlier(row, own, now)), names)
 
 
 def _left(c: Connection, final: Row[Any] | None) -> int:
@@ -122,6 +127,12 @@ def offered(v: View, group: bool) -> Rows:
         add(_("Interim answer"), "interim")
     if row.status in rules.OPEN and can("extend"):
         add(_("Extend the term"), "extend")
+    if row.paused_until is not None and can("resume"):
+        add(_("Let the clock go on"), "resume")
+    elif v.may_pause and can("pause"):
+        add(_("Ask, and stop the clock"), "pause")
+    if v.earlier and can("recount"):
+        add(_("Count the dates again"), "recount")
     if can("redirect_outside"):
         add(_("To another body"), "outside")
     if row.status == "redirected" and can("redirect_outside", "restore"):

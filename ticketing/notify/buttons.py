@@ -13,7 +13,7 @@ Action = Literal[
     "accept", "not_ours", "redirect", "type", "back", "next", "show", "language",
     # on a whole card
     "assign", "ask", "reply", "interim", "extend", "outside", "take_back", "draft", "approve", "return", "publish", "close",
-    "photo", "not_examine", "reopen", "merge", "dismiss", "unmerge",
+    "photo", "not_examine", "reopen", "merge", "dismiss", "unmerge", "pause", "resume", "recount",
     # of lists and dialogues; `ticket` is the page, or the dialogue's nonce
     "page", "send", "change", "cancel"]
 
@@ -22,11 +22,12 @@ _LETTERS: dict[str, Action] = {"a": "accept", "x": "not_ours", "r": "redirect", 
                                "g": "assign", "q": "ask", "y": "reply", "i": "interim", "e": "extend", "o": "outside",
                                "k": "take_back", "d": "draft", "v": "approve", "u": "return", "p": "publish", "c": "close",
                                "h": "photo", "z": "not_examine", "w": "reopen", "m": "merge", "j": "dismiss", "f": "unmerge",
-                               "0": "page", "1": "send", "2": "change", "3": "cancel"}
+                               "0": "page", "1": "send", "2": "change", "3": "cancel",
+                               "4": "pause", "5": "resume", "6": "recount"}
 _OF = {action: letter for letter, action in _LETTERS.items()}
 _LARGEST = 2**63 - 1
 """A database's largest id: who writes their own Telegram client can put any number into a press."""
-_FORM = re.compile(r"([a-z0-3])(?::(\d{1,19}))?(?::([0-9a-z]{1,20}))?", re.ASCII)
+_FORM = re.compile(r"([a-z0-6])(?::(\d{1,19}))?(?::([0-9a-z]{1,20}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
     ChannelError
     ├── Wait          say nothing to this address (or to anybody) until the time is over
     ├── Unreachable   this address cannot be reached: dead, tell the duty officer instead
+    │   └── Moved     it is another one now
     ├── Rejected      this message will never be taken: dead, tell the operator
     ├── Failing       the way there is broken: back off and try again
     └── Barred        the channel itself refuses us (token): stop, tell the operator, try again much later
@@ -27,6 +28,14 @@ class Wait(ChannelError):
 
 class Unreachable(ChannelError):
     """Blocked by its owner, gone, or never was."""
+
+
+class Moved(Unreachable):
+    """The address is another one now."""
+
+    def __init__(self, words: str, address: Address) -> None:
+        super().__init__(words)
+        self.address = address
 
 
 class Rejected(ChannelError):

@@ -19,6 +19,7 @@ from config.languages import N_, language
 from config.timezone import ALMATY
 from monitor.core.text import Text
 from monitor.core.verdict import Span
+from ticketing import groups
 from ticketing import ticket as rules
 from ticketing.notify.buttons import Button, Press, Rows
 from ticketing.notify.mask import Privacy, clean, masked, shortened, shown
@@ -67,6 +68,11 @@ class Person:
     language: str
     role: str
     office: str | None
+
+    @property
+    def group(self) -> bool:
+        """Whether it is a whole group, where everybody acts by their own rights."""
+        return self.role == groups.ROLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,8 @@ class Wording:
             waits = not self.outcome(item.facts, person, now)
             if waits or (item.facts.proposed and item.facts.responsible == person.id):
                 rows += (instead or {}).get(item.facts.id) or offered(item.facts, person.language, len(items) > 1)
-            elif len(items) == 1 and (news(item) or (item.facts.status == "accepted" and item.facts.responsible == person.id)):
+            elif len(items) == 1 and (news(item) or (item.facts.status == "accepted" and (
+                    person.group or item.facts.responsible == person.id))):
                 rows.append((Button(language(person.language).gettext("Actions"), Press("show", item.facts.id)),))
         return Message("\n\n".join(parts), tuple(rows))
 
@@ -195,6 +202,8 @@ class Wording:
         lines.append(_("Akimat: %s") % _text(self.names.akimat(facts.akimat, tongue), among))
         if facts.proposed and facts.moved_to:
             lines.append(_("The post now names: %s") % _text(self.names.akimat(facts.moved_to, tongue), among))
+        if person.group and facts.status in WAITING and facts.responsible_name:
+            lines.append("👤 " + _("Responsible: %s") % _text(facts.responsible_name, among))
         if facts.status in WAITING:
             lines.append(_("First reaction: %s") % by_when(facts.due_first, now, tongue))
         if facts.status in rules.OPEN:
@@ -221,7 +230,7 @@ class Wording:
             where = _text(self.names.akimat(facts.moved_to, person.language)) if facts.moved_to else "…"
             return "↪️ " + _("Redirected: %s") % where
         if facts.status in WAITING:
-            if facts.responsible is None or facts.responsible == person.id:
+            if facts.responsible is None or facts.responsible == person.id or person.group:
                 return ""
             return "👤 " + _("Responsible: %s") % name
         return _(_STATES.get(facts.status, facts.status))
@@ -229,7 +238,8 @@ class Wording:
     def digest(self, letter: Letter, now: datetime) -> Message:
         """A backlog as one message: how many, and the few that press most."""
         _ = language(letter.person.language).gettext
-        lines = [f"<b>{_('Cards waiting for you: %d') % letter.waiting}</b>"]
+        group = letter.person.group
+        lines = [f"<b>{_(N_('Cards that wait in the office: %d') if group else N_('Cards waiting for you: %d')) % letter.waiting}</b>"]
         if any(item.kind == "morning" for item in letter.items):
             lines = [f"<b>{_('Good morning. Open cards with you: %d') % letter.waiting}</b>"]
         if letter.urgent > sum(item.facts.urgency == "urgent" for item in letter.items):
@@ -239,7 +249,8 @@ class Wording:
         lines += [self.line(item.facts, letter.person.language, now) for item in letter.items]
         if self.public_url:
             lines.append(f'<a href="{html.escape(self.public_url.rstrip("/"))}/tickets">{_("All cards")}</a>')
-        rows = ((Button(_("Show one by one"), Press("next")),),) if letter.waiting else ()
+        step = Button(_("Show the list"), Press("page", 0, "n")) if group else Button(_("Show one by one"), Press("next"))
+        rows = ((step,),) if letter.waiting else ()
         return Message("\n".join(lines), rows)
 
     def line(self, facts: Facts, tongue: str, now: datetime) -> str:

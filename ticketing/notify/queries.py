@@ -16,10 +16,11 @@ from config.timezone import ALMATY
 from monitor.core.verdict import Span
 from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
+from ticketing import groups
 from ticketing import ticket as rules
 from ticketing.notify.message import WAITING, Facts, Item, Letter, Notice, Person, news
 from ticketing.notify.quiet import QuietHours
-from ticketing.notify.reach import NOBODY, WAYS, Address, Reach, Reader
+from ticketing.notify.reach import NOBODY, WAYS, Address, Group, Reach, Reader
 from ticketing.reminders import told
 from ticketing.store import entries_of
 from ticketing.tables import account, delivery, office, staff_message, ticket, ticket_post
@@ -46,8 +47,8 @@ class Parcel(Protocol):
 
 # --- whom
 
-def person_of(row: Row[Any]) -> Person:
-    """An account as a reader."""
+def person_of(row: Row[Any] | Group) -> Person:
+    """An account, or a group, as a reader."""
     return Person(row.id, row.name, row.language, row.role, row.office)
 
 
@@ -359,18 +360,22 @@ def send_elsewhere(c: Connection, channel: str, elsewhere: Iterable[tuple[str, s
               & ~_came, channel, other)
 
 
+_TO_PEOPLE = delivery.c.recipient.not_like("chat:%")
+"""What is for a group is for Telegram alone."""
+
+
 def adopt(c: Connection, ways: Sequence[str]) -> int:
     """Deliveries of a way to people that is not there go to the first one that is. Returns how many."""
     moved = 0
     for gone in (way for way in WAYS if way not in ways):
-        moved += _move(c, delivery.c.channel == gone, gone, ways[0])
+        moved += _move(c, (delivery.c.channel == gone) & _TO_PEOPLE, gone, ways[0])
     return moved
 
 
 def any_to_adopt(c: Connection, ways: Sequence[str]) -> bool:
     """Whether `adopt` would find something."""
     gone = [way for way in WAYS if way not in ways]
-    return c.execute(select(delivery.c.id).where(delivery.c.state == "queued", delivery.c.channel.in_(gone))
+    return c.execute(select(delivery.c.id).where(delivery.c.state == "queued", delivery.c.channel.in_(gone), _TO_PEOPLE)
                      .limit(1)).one_or_none() is not None
 
 
@@ -502,12 +507,16 @@ def shown_in(c: Connection, chat: int, message: int) -> Shown | None:
     """What a message stands for; None where it is not known to carry cards."""
     rows = c.execute(
         select(staff_message, account.c.name, account.c.language, account.c.role, account.c.office)
-        .join(account, account.c.id == staff_message.c.account)
+        .outerjoin(account, account.c.id == staff_message.c.account)
         .where(staff_message.c.chat == chat, staff_message.c.message == message)).all()
-    if not rows:
+    if not rows or (rows[0].name is None and chat > 0):
         return None
     said = facts(c, [r.ticket for r in rows], words=True)
-    reader = Person(rows[0].account, rows[0].name, rows[0].language, rows[0].role, rows[0].office)
+    if rows[0].name is None:
+        where, tongue = groups.readers(c).get(chat, ("", "kk"))
+        reader = person_of(Group(where, tongue))
+    else:
+        reader = Person(rows[0].account, rows[0].name, rows[0].language, rows[0].role, rows[0].office)
     return Shown(chat, message, reader, tuple(Item(said[r.ticket]) for r in rows if r.ticket in said),
                  frozenset(r.ticket for r in rows if r.open))
 
@@ -521,9 +530,8 @@ def stale(c: Connection, limit: int, busy: Collection[int] = ()) -> list[Shown]:
         select(staff_message.c.chat, staff_message.c.message).distinct()
         .join(ticket, ticket.c.number == staff_message.c.ticket)
         # Only where the reader still is: who left or changed the telephone is told nothing more there.
-        .join(account, (account.c.id == staff_message.c.account) & (
-            (account.c.telegram_id == staff_message.c.chat) | (staff_message.c.chat < 0)))
-        .where(staff_message.c.open, staff_message.c.chat.not_in(sorted(busy)),
+        .outerjoin(account, account.c.id == staff_message.c.account)
+        .where(staff_message.c.open, (account.c.telegram_id == staff_message.c.chat) | (staff_message.c.chat < 0), staff_message.c.chat.not_in(sorted(busy)),
                ticket.c.status.not_in(sorted(WAITING))
                | (ticket.c.responsible.is_not(None) & (ticket.c.responsible != staff_message.c.account)
                   & (staff_message.c.chat > 0)))     # in a group everybody may still take it

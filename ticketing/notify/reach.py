@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from ticketing import groups
 from ticketing.people import WAYS as WAYS
 from ticketing.tables import absence, account, office, reach
 
@@ -19,10 +20,21 @@ Address = int | str
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """The staff of an office in one chat, as a reader."""
+
+    office: str
+    language: str
+    id: int = 0
+    name: str = ""
+    role: str = groups.ROLE
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Who is told, where, and (`instead`) why it is not the one whom it was meant for."""
 
-    person: Row[Any]
+    person: Row[Any] | Group
     channel: str
     address: Address
     quiet: tuple[str, ...] = ()
@@ -41,14 +53,20 @@ class Reach:
                 absence.c.since <= now, absence.c.until > now).order_by(absence.c.id)):
             self._deputies.setdefault(row.account, []).extend([] if row.deputy is None else [row.deputy])
         self._ways = ways
+        self._groups = groups.readers(c)
 
     def reader(self, recipient: str, about_office: str | None, first: str = "") -> Reader | str:
-        """Who reads what is for `user:ID` or `duty:OFFICE`, or in words why nobody can be told. `first`: by this way, if at all.
+        """Who reads what is for `user:ID`, `duty:OFFICE` or `chat:ID`, or in words why nobody can be told. `first`: by this way, if at all.
 
         The person; of an absent one the deputies, and theirs; the office's duty officer, a head of it. Only where none of
         them can be reached, the absent person after all.
         """
         role, _, which = recipient.partition(":")
+        if role == "chat":
+            chat = int(which) if which.lstrip("-").isdecimal() else 0
+            if chat not in self._groups or "telegram" not in self._ways:
+                return f"{NOBODY}the group {which[:20]} belongs to no office"
+            return Reader(Group(*self._groups[chat]), "telegram", chat)
         if role == "user":
             wanted = self._people.get(int(which)) if which.isascii() and which.isdigit() else None
             if wanted is None or wanted.disabled_at is not None:

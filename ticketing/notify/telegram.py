@@ -19,7 +19,7 @@ from telegram.ext import BaseRateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
 from ticketing.notify.buttons import Rows
-from ticketing.notify.channel import Barred, ChannelError, Failing, Rejected, Unreachable, Wait
+from ticketing.notify.channel import Barred, ChannelError, Failing, Moved, Rejected, Unreachable, Wait
 from ticketing.notify.message import Letter, Wording
 from ticketing.notify.pace import LIMITS, Limits, Pace
 from ticketing.notify.reach import Address
@@ -136,7 +136,9 @@ def meaning(error: TelegramError) -> ChannelError:
         return Wait(words)
     if (foreign := _FOREIGN.match(words)) is not None:
         return Failing(f"{foreign[1]}: no answer of Telegram's; something on the way there gives its own")
-    if isinstance(error, Forbidden | ChatMigrated):
+    if isinstance(error, ChatMigrated):
+        return Moved(words, error.new_chat_id)
+    if isinstance(error, Forbidden):
         return Unreachable(words)
     if isinstance(error, InvalidToken):
         return Barred("Telegram refuses the bot's token")
