@@ -13,9 +13,10 @@ from pathlib import Path
 
 import yaml
 
-from config.knowledge import DEFAULT, Document, Source
+from config.knowledge import DEFAULT, Document, Source, word_model
 from monitor.core.lexicon import BadPattern, Lexicon
 from monitor.core.text import fold
+from monitor.core.words import WordModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class AnswerWords:
     calendar: CalendarWords
     cues: Lexicon
     substance: Lexicon
+    brush_off: WordModel
 
 
 TYPES = ("text", "place", "body", "person", "phone", "number", "article", "date", "future", "past")
@@ -101,7 +103,7 @@ def load_answer_words(folder: Path | None = None) -> AnswerWords:
     """Read the folder `answers` of a knowledge folder, the project's own by default. Raises KnowledgeError."""
     source = Source(folder or DEFAULT)
     return AnswerWords(_calendar(source.document("answers/calendar.yaml")), _lexicon(source.document("answers/promises.yaml")),
-                       _lexicon(source.document("answers/substance.yaml")))
+                       _lexicon(source.document("answers/substance.yaml")), word_model(source, "answers/brush_off.tsv", "tools/fit_brush_off.py"))
 
 
 @lru_cache(maxsize=1)
