@@ -106,10 +106,25 @@ def load_answer_words(folder: Path | None = None) -> AnswerWords:
                        _lexicon(source.document("answers/substance.yaml")), word_model(source, "answers/brush_off.tsv", "tools/fit_brush_off.py"))
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerKnowledge:
+    """All of the folder `answers`: the words by which answers are checked, and the templates they are made of."""
+
+    words: AnswerWords
+    templates: tuple[Template, ...]
+
+
+def load_answers(folder: Path | None = None) -> AnswerKnowledge:
+    """Read it from a knowledge folder; the project's own where there is none, or no `answers` in it. Raises KnowledgeError."""
+    if folder is not None and not (folder / "answers").is_dir():
+        folder = None
+    return AnswerKnowledge(load_answer_words(folder), load_templates(folder))
+
+
 @lru_cache(maxsize=1)
-def answer_words() -> AnswerWords:
+def own_answers() -> AnswerKnowledge:
     """The project's own, read once."""
-    return load_answer_words()
+    return load_answers()
 
 
 def _lexicon(document: Document) -> Lexicon:

@@ -83,7 +83,7 @@ def main() -> None:
         fit = fitted(own + [one for path, others in sets.items() if path != held for _, one in others])
         for language in ("kk", "ru"):
             part = [one for a, one in rows if a["group"] == language]
-            found = fit.likely([one for one in part], "brush_off", "yes") >= CALLED
+            found = fit.likely(part, "brush_off", "yes") >= CALLED
             wanted = [one[2]["brush_off"] == "yes" for one in part]
             hits = sum(f and w for f, w in zip(found, wanted, strict=True))
             print(f"{held.name} held out, {language}: F1 {2 * hits / max(1, sum(found) + sum(wanted)):.3f} of {sum(wanted)} in {len(part)}")

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
-from config.answers import AnswerWords, answer_words
+from config.answers import AnswerWords, own_answers
 from config.knowledge import load_language
 from config.languages import N_
 from monitor.core.language import LanguageModel
@@ -94,7 +94,7 @@ class Checker:
 
 @lru_cache(maxsize=1)
 def _own() -> Checker:
-    return Checker(answer_words(), load_language(), kazakhstan())
+    return Checker(own_answers().words, load_language(), kazakhstan())
 
 
 def check(text: str, published_at: datetime, question: str = "", question_language: str | None = None,
