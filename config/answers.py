@@ -13,9 +13,10 @@ from pathlib import Path
 
 import yaml
 
-from config.knowledge import DEFAULT, Document, Source
+from config.knowledge import DEFAULT, Document, Source, word_model
 from monitor.core.lexicon import BadPattern, Lexicon
 from monitor.core.text import fold
+from monitor.core.words import WordModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class AnswerWords:
     calendar: CalendarWords
     cues: Lexicon
     substance: Lexicon
+    brush_off: WordModel
 
 
 TYPES = ("text", "place", "body", "person", "phone", "number", "article", "date", "future", "past")
@@ -101,13 +103,28 @@ def load_answer_words(folder: Path | None = None) -> AnswerWords:
     """Read the folder `answers` of a knowledge folder, the project's own by default. Raises KnowledgeError."""
     source = Source(folder or DEFAULT)
     return AnswerWords(_calendar(source.document("answers/calendar.yaml")), _lexicon(source.document("answers/promises.yaml")),
-                       _lexicon(source.document("answers/substance.yaml")))
+                       _lexicon(source.document("answers/substance.yaml")), word_model(source, "answers/brush_off.tsv", "tools/fit_brush_off.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKnowledge:
+    """All of the folder `answers`: the words by which answers are checked, and the templates they are made of."""
+
+    words: AnswerWords
+    templates: tuple[Template, ...]
+
+
+def load_answers(folder: Path | None = None) -> AnswerKnowledge:
+    """Read it from a knowledge folder; the project's own where there is none, or no `answers` in it. Raises KnowledgeError."""
+    if folder is not None and not (folder / "answers").is_dir():
+        folder = None
+    return AnswerKnowledge(load_answer_words(folder), load_templates(folder))
 
 
 @lru_cache(maxsize=1)
-def answer_words() -> AnswerWords:
+def own_answers() -> AnswerKnowledge:
     """The project's own, read once."""
-    return load_answer_words()
+    return load_answers()
 
 
 def _lexicon(document: Document) -> Lexicon:

@@ -179,9 +179,9 @@ def load_knowledge(folder: Path | None = None) -> Knowledge:
     subject = _subject(source, words)
     return Knowledge(
         registry=registry, address=address.ready(), subject=subject,
-        subject_words=with_labels(_words(source, "subject"), "topic", tuple(topics)),
+        subject_words=with_labels(word_model(source, "words/subject.tsv"), "topic", tuple(topics)),
         model=AddressModel(model.need("bias").number(), {k: v.number() for k, v in model.need("weights").items()},
-                           _words(source, "address"),
+                           word_model(source, "words/address.tsv"),
                            model.need("register").number(), model.need("triage").number()),
         language=_language(source), places=_places(source), topics=topics, ruleset=source.ruleset)
 
@@ -191,10 +191,9 @@ def load_language(folder: Path | None = None) -> LanguageModel:
     return _language(Source(folder or DEFAULT))
 
 
-def _words(source: Source, name: str) -> WordModel:
-    """A table of tools/fit_words.py: labels and biases in the first row; then signs with their idf and weights in hundredths,
-    and marks of the word lists, whose idf is "-"."""
-    file = f"words/{name}.tsv"
+def word_model(source: Source, file: str, tool: str = "tools/fit_words.py") -> WordModel:
+    """A fitted table: labels and biases in the first row; then signs with their idf and weights in hundredths, and marks of the
+    word lists, whose idf is "-". `tool` made it."""
     labels: tuple[str, ...] = ()
     bias = np.zeros(0, np.float32)
     index: dict[str, int] = {}
@@ -218,9 +217,9 @@ def _words(source: Source, name: str) -> WordModel:
                 idf.append(float(weight))
                 rows.append(row)
         except ValueError as e:
-            raise KnowledgeError(f"{source.folder / file}:{number}: {e}; make the file anew with tools/fit_words.py") from e
+            raise KnowledgeError(f"{source.folder / file}:{number}: {e}; make the file anew with {tool}") from e
     if not rows:
-        raise KnowledgeError(f"{source.folder / file}:1: no sign in it; make the file anew with tools/fit_words.py")
+        raise KnowledgeError(f"{source.folder / file}:1: no sign in it; make the file anew with {tool}")
     return WordModel(labels, bias, index, np.array(idf, np.float32), np.stack(rows), lists,
                      np.stack(listed) if listed else np.zeros((0, len(labels)), np.float32))
 

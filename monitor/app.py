@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 import connectors
+from config.answers import own_answers
 from config.reload import Watcher
 from config.reminders import Reminders
 from config.settings import Settings, Source
@@ -302,6 +303,7 @@ class App:
         self.setting = setting
         self._tell_models(earlier)
         service.desk = setting.desk
+        service.answer_by(setting.answers or own_answers())
         pipeline.judge = setting.judge()
         if self._citizens is not None:
             self._citizens.judge = pipeline.judge

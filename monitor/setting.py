@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 from pydantic import BaseModel
 
+from config.answers import AnswerKnowledge, load_answers
 from config.channels import Channels, bundled, load_channels
 from config.document import ConfigErrors, Document, Unreadable
 from config.document import read as read_document
@@ -54,6 +55,8 @@ class Setting:
     rules: Rules | None = None
     """Of surges; read only where they are watched, so that the line from post to ticket never waits for them."""
     channels: Channels = field(default_factory=bundled)
+    answers: AnswerKnowledge | None = None
+    """How answers are checked, and their templates; read with the rules of surges. None: the project's own."""
     learned: Learned | None = None
     """The office's adopted models, where the config names their folder."""
 
@@ -75,7 +78,10 @@ class Setting:
     def service(self) -> Service:
         """The verbs under this setting."""
         from ticketing.service import Service  # with the database's libraries, that `check` need not wait for
-        return Service(self.desk)
+        made = Service(self.desk)
+        if self.answers is not None:
+            made.answer_by(self.answers)
+        return made
 
 
 def options_of(source: Source) -> ConnectorSettings:
@@ -98,7 +104,8 @@ def models() -> dict[str, type[BaseModel]]:
 
 
 def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Setting:
-    """The config at `path`, checked against the networks and the knowledge that it names; with `surges` their rules, too.
+    """The config at `path`, checked against the networks and the knowledge that it names; with `surges` all that is shown and answered
+    beyond the line from post to ticket, too.
 
     Raises one of WRONG.
     """
@@ -107,9 +114,10 @@ def read(path: Path | str, *, insist: bool = True, surges: bool = False) -> Sett
     knowledge = load_knowledge(folder)
     rules = load_rules(folder and folder / "surges.yaml") if surges else None
     channels = load_channels(folder / "channels.yaml") if surges and folder else bundled()
+    answers = load_answers(folder) if surges else None
     settings = checked(document, knowledge, insist=insist)
     return Setting(settings, knowledge, desk(settings, knowledge, folder / "holidays.yaml" if folder else BUNDLED), rules,
-                   channels, learned(settings, knowledge))
+                   channels, answers, learned(settings, knowledge))
 
 
 def learned(settings: Settings, knowledge: Knowledge) -> Learned | None:

@@ -10,10 +10,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
+from config.answers import AnswerKnowledge, Template, own_answers
 from config.languages import N_
 from config.timezone import ALMATY
 from monitor.store.tables import event, post
@@ -50,14 +52,16 @@ class Promise:
     due: date
 
 
-def warned(text: str, *, question: str, question_language: str, published_at: datetime, earlier: Sequence[str]) -> Sequence[str]:
-    """What `ticketing.reply` warns of."""
-    return reply.check(text, published_at, question, question_language, reply.Earlier(earlier)).warnings
+def warned(text: str, *, question: str, question_language: str, published_at: datetime, earlier: Sequence[str],
+           by: reply.Checker | None = None) -> Sequence[str]:
+    """What `ticketing.reply` warns of, by its own knowledge or another."""
+    return (by.check if by else reply.check)(text, published_at, question, question_language, reply.Earlier(earlier)).warnings
 
 
-def undertaken(text: str, day: date) -> Sequence[Promise]:
+def undertaken(text: str, day: date, by: reply.Checker | None = None) -> Sequence[Promise]:
     """What `ticketing.reply` finds promised in an answer published on this day."""
-    return [Promise(text[p.start:p.end], p.due) for p in reply.promises(text, datetime.combine(day, time(12), ALMATY))]
+    found = (by.promises if by else reply.promises)(text, datetime.combine(day, time(12), ALMATY))
+    return [Promise(text[p.start:p.end], p.due) for p in found]
 
 
 class Answering(Acting):
@@ -65,6 +69,17 @@ class Answering(Acting):
 
     check: Checker = staticmethod(warned)
     promises: Callable[[str, date], Sequence[Promise]] = staticmethod(undertaken)
+
+    @cached_property
+    def templates(self) -> Sequence[Template]:
+        """What answers can be made of."""
+        return own_answers().templates
+
+    def answer_by(self, known: AnswerKnowledge) -> None:
+        """Check answers and offer templates by this from now on."""
+        by = reply.Checker(known.words, self.desk.knowledge.language, self.desk.fallback.calendar)
+        self.check, self.promises = partial(warned, by=by), partial(undertaken, by=by)
+        self.templates = known.templates
 
     # --- the wording
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from config.answers import load_answers
 from config.document import ConfigErrors, Unreadable, read
 from config.knowledge import DEFAULT as KNOWLEDGE
 from config.knowledge import KnowledgeError, load_knowledge
@@ -66,6 +67,7 @@ def examined(path: Path, *, insist: bool = True) -> tuple[Settings | None, list[
     folder = knowledge_folder(document)
     try:
         knowledge = load_knowledge(folder)
+        load_answers(folder)
     except KnowledgeError as e:
         errors.append(str(e))
     for name, readable in (("surges.yaml", load_rules), ("holidays.yaml", _bundled_days)):

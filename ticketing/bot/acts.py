@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select
 
-from config.answers import load_templates
 from config.languages import N_, language
 from ticketing import people
 from ticketing import ticket as rules
@@ -194,7 +193,7 @@ class Acts:
         choice = p.press.choice
         standing = next((a for a in answers_of(p.c, p.number) if a.kind == "final" and a.state in ("draft", "approved")), None)
         known = {} if standing is None else {"answer": standing.id, "version": standing.version}
-        fitting = choose(load_templates(), p.row.topic)
+        fitting = choose(self._service.templates, p.row.topic)
         if choice == "f":
             return self._begin(p, "draft", **known, old=standing.text if standing is not None else "")
         if choice == "s" and standing is not None and standing.text and p.where[0] > 0:
@@ -210,9 +209,8 @@ class Acts:
                      Press("draft", p.row.id, f"t{tag(t.id)}")) for t in fitting]
         return self._choose(p, choices, "draft", N_("From a template, or in your own words?"))
 
-    @staticmethod
-    def _numbered(id_: str) -> bool:
-        return any(v.name == "number" for t in load_templates() if t.id == id_ for v in t.variables)
+    def _numbered(self, id_: str) -> bool:
+        return any(v.name == "number" for t in self._service.templates if t.id == id_ for v in t.variables)
 
     def _publish(self, p: Pressed) -> Sequence[Effect]:
         self._may(p, "publish")

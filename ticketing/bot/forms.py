@@ -6,14 +6,14 @@ A form's fields are asked one after another; `confirm` shows what would be said 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from config.answers import DATES, Template, load_templates
+from config.answers import DATES, Template
 from config.languages import N_
 from config.timezone import ALMATY
 from ticketing.acting import MOST, Actor, Refused, cleaned
@@ -104,25 +104,25 @@ def a_day(typed: str, today: date) -> date | None:
         return None
 
 
-def template(id_: str) -> Template | None:
-    """A template by its id."""
-    return next((t for t in load_templates() if t.id == id_), None)
+def _template(data: Data, templates: Sequence[Template]) -> Template | None:
+    """The template that is being filled."""
+    return next((t for t in templates if t.id == data.get("template")), None)
 
 
-def fields_of(form: Form, data: Data, tongue: str) -> list[tuple[str, str]]:
+def fields_of(form: Form, data: Data, tongue: str, templates: Sequence[Template]) -> list[tuple[str, str]]:
     """The fields to be asked: of a template its blanks, with what they are called."""
-    found = template(str(data.get("template", "")))
+    found = _template(data, templates)
     if found is None:
         return list(form.fields)
     return [(v.name, v.ru if tongue == "ru" else v.kk) for v in found.variables]
 
 
-def missing(form: Form, data: Data, tongue: str) -> tuple[str, str] | None:
+def missing(form: Form, data: Data, tongue: str, templates: Sequence[Template]) -> tuple[str, str] | None:
     """The next field, with its question; None once all are there."""
-    return next(((name, ask) for name, ask in fields_of(form, data, tongue) if name not in data["given"]), None)
+    return next(((name, ask) for name, ask in fields_of(form, data, tongue, templates) if name not in data["given"]), None)
 
 
-def read(data: Data, name: str, typed: str, now: datetime) -> str:
+def read(data: Data, name: str, typed: str, now: datetime, templates: Sequence[Template]) -> str:
     """What was typed as the value of a field. Raises NotReadable."""
     today = now.astimezone(ALMATY).date()
     text = cleaned(typed)
@@ -130,7 +130,7 @@ def read(data: Data, name: str, typed: str, now: datetime) -> str:
         raise NotReadable(N_("Write it as a text."))
     if len(text) > MOST:
         raise NotReadable(N_("That is too long: %(count)s characters, %(most)s at most."), count=str(len(text)), most=str(MOST))
-    found = template(str(data.get("template", "")))
+    found = _template(data, templates)
     if found is not None:
         variable = next(v for v in found.variables if v.name == name)
         if variable.type in DATES and (day := a_day(text, today)) is not None:
@@ -150,9 +150,9 @@ def read(data: Data, name: str, typed: str, now: datetime) -> str:
     return text
 
 
-def filled(data: Data, row: Row[Any], now: datetime) -> Data:
+def filled(data: Data, row: Row[Any], now: datetime, templates: Sequence[Template]) -> Data:
     """A template with all its blanks as the text of a draft: in the citizen's language, in both where that is not known."""
-    found = template(str(data.get("template", "")))
+    found = _template(data, templates)
     if found is None:
         return data
     codes = spoken(row.language)

@@ -73,12 +73,12 @@ class Talk:
             return (self._question(c, one, person, now),)
         if one.step == "photo":
             return (self._question(c, replace(one, asked=None), person, now),)
-        fields = [name for name, _ask in fields_of(FORMS[one.form], one.data, person.language)]
+        fields = [name for name, _ask in fields_of(FORMS[one.form], one.data, person.language, self._service.templates)]
         name = fields[-1] if one.step == CONFIRM else one.step      # written instead of pressing: another wording
         if one.step == CONFIRM and len(fields) > 1:
             return (self._question(c, one, person, now),)
         try:
-            value = read(one.data, name, text, now)
+            value = read(one.data, name, text, now, self._service.templates)
         except NotReadable as e:
             return (self._question(c, one, person, now, _(e.message) % e.params if e.params else _(e.message)),)
         data = {**one.data, "given": {**one.data["given"], name: value}}
@@ -114,7 +114,7 @@ class Talk:
         if press.action == "send":
             return (Answer(query), *self._do(c, one, person, now, where))
         given = dict(one.data["given"])
-        last = fields_of(FORMS[one.form], one.data, person.language)[-1][0]
+        last = fields_of(FORMS[one.form], one.data, person.language, self._service.templates)[-1][0]
         old = given.pop(last)
         said = replace(one, data={**one.data, "given": {} if one.form == "extend" else given, "old": old if last == "text" else ""},
                        nonce=nonce, asked=None)
@@ -145,18 +145,18 @@ class Talk:
 
     def _further(self, c: Connection, one: Dialogue, person: Account, now: datetime) -> Sequence[Effect]:
         form = FORMS[one.form]
-        if missing(form, one.data, person.language) is not None or form.confirm:
+        if missing(form, one.data, person.language, self._service.templates) is not None or form.confirm:
             return (self._on(c, one, person, now),)
         return self._do(c, one, person, now)
 
     def _on(self, c: Connection, one: Dialogue, person: Account, now: datetime) -> Effect:
         """Write down the next step and ask for it."""
         form = FORMS[one.form]
-        following = missing(form, one.data, person.language)
+        following = missing(form, one.data, person.language, self._service.templates)
         if following is None and one.data.get("template"):
             row = ticket_by_number(c, one.ticket)
             assert row is not None, "a dialogue is about a card"
-            one = replace(one, data=filled(one.data, row, now))
+            one = replace(one, data=filled(one.data, row, now, self._service.templates))
         step = CONFIRM if following is None else following[0]
         return self._question(c, dialogue.put(c, replace(one, step=step), now), person, now)
 
@@ -175,9 +175,11 @@ class Talk:
             lines.append(_(form.fields[0][1]))
             rows = ((Button(_("Done with photos"), Press("cancel", one.nonce)),),)
         else:
-            asks = dict(fields_of(form, one.data, person.language))
+            asks = dict(fields_of(form, one.data, person.language, self._service.templates))
             template = bool(one.data.get("template"))
-            lines.append(html.escape(asks[one.step], quote=False) + ":" if template else _(asks[one.step]))
+            ask = asks.get(one.step, form.fields[0][1])     # the knowledge may have lost the template meanwhile
+            template = template and one.step in asks
+            lines.append(html.escape(ask, quote=False) + ":" if template else _(ask))
             if one.data.get("old"):
                 lines.append(f"<pre>{whole_text(one.data['old'])}</pre>")
         return Say(one.chat, "\n".join(lines), rows, dialogue=(one.chat, one.account, one.nonce))

@@ -16,19 +16,20 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
-from config.answers import AnswerWords, answer_words
+from config.answers import AnswerWords, own_answers
 from config.knowledge import load_language
 from config.languages import N_
 from monitor.core.language import LanguageModel
 from monitor.core.verdict import Language
 from ticketing.deadlines import Calendar, kazakhstan
+from ticketing.reply.brush_off import brush_off
 from ticketing.reply.copied import Earlier
 from ticketing.reply.dates import When
 from ticketing.reply.languages import language_of, wrong_language
 from ticketing.reply.line import Calendar as CalendarOfWords
 from ticketing.reply.personal import personal_data
 from ticketing.reply.promises import Finder, Promise
-from ticketing.reply.substance import Reader
+from ticketing.reply.substance import Reader, core
 
 __all__ = ["SAID", "Checker", "Earlier", "Findings", "Promise", "Warning", "check", "promises"]
 
@@ -60,6 +61,7 @@ class Checker:
         dated = CalendarOfWords(words.calendar.named, words.calendar.numbers, words.calendar.only_before)
         self._finder = Finder(dated, words.cues)
         self._reader = Reader(self._finder, words.substance)
+        self._brush_off = words.brush_off
         self._language, self._calendar = language, calendar
 
     def promises(self, text: str, published_at: datetime) -> list[Promise]:
@@ -74,9 +76,9 @@ class Checker:
         language = language_of(text, self._language)
         substance = self._reader(text, when)
         warnings: list[Warning] = []
-        if substance.brush_off:
+        if brush_off(self._brush_off, core(text), substance):
             warnings.append("brush_off")
-        if substance.no_specifics:
+        elif substance.no_specifics or substance.nothing:       # nothing known, yet no brush-off: an action that no list has
             warnings.append("no_specifics")
         if wrong_language(text, language, question, question_language, self._language):
             warnings.append("wrong_language")
@@ -92,7 +94,7 @@ class Checker:
 
 @lru_cache(maxsize=1)
 def _own() -> Checker:
-    return Checker(answer_words(), load_language(), kazakhstan())
+    return Checker(own_answers().words, load_language(), kazakhstan())
 
 
 def check(text: str, published_at: datetime, question: str = "", question_language: str | None = None,

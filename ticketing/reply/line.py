@@ -26,8 +26,9 @@ _STOPS = {".": ".", "!": ".", "?": ".", "…": ".", ";": ".", "\n": ".", ",": ",
           "‑": "-", "–": "-", "—": "-", "−": "-", "«": "«", "»": "»", "“": "«", "„": "«", "”": "»", '"': '"', "№": "№"}
 _ENDING = frozenset(fold(
     "го ого его е ое й ый ий му ому ему м ом х ым ші шы інші ншы нші інщі не на ге ға ке қа е і ы сы сі іне ына сына сіне нен нан тен тан ден дан "
-    "ден ке да де та те нде нда інде ында сында сінде ін ын нің ның дің дың тің тың ш ж").split())
+    "ден ке да де та те нде нда інде ында сында сінде ти ми ю ін ын нің ның дің дың тің тың ш ж").split())
 """What stands behind a number and a hyphen: 25-го, 25-іне."""
+_TENS = frozenset(range(10, 100, 10))
 _DIGITS = re.compile(r"(\d{1,4})([^\W\d]{1,4})?")
 
 
@@ -225,7 +226,7 @@ def _counted(tokens: list[Token], calendar: Calendar) -> Iterator[Token]:
         value = numbers.get(token.text)
         if value is not None and not (token.text in calendar.only_before and not _counts(tokens, i + 1, calendar)):
             nxt = numbers.get(tokens[i + 1].text) if i + 1 < n else None
-            if value in (10, 20, 30) and nxt is not None and 0 < nxt < 10:
+            if value in _TENS and nxt is not None and 0 < nxt < 10:
                 yield Token(str(value + nxt), token.first, tokens[i + 1].last)
                 i += 2
                 continue

@@ -44,6 +44,11 @@ _YOU = re.compile(r"(?!аласыз)\w{3,}(?:асыз|есиз|йсыз|йсиз
 """What the one addressed does: жазыласыз, бересіз; "аласыз" is what they get."""
 _SAID = re.compile(r"\w{2,}(?:ган|ген|кан|кен)(?:ымыз|имиз|дары|дери)?\w{0,2}(?:дай|дей)")
 """As was said: айтқанымыздай."""
+_YOURS = re.compile(r"\w{2,}(?:у|уы|уи)н?(?:ыныз|иниз|ныз|низ)(?:ды|ди|га|ге)?")
+"""What the one addressed has to do: беруіңіз керек."""
+_NEEDED = frozenset(fold("керек қажет тиіс сұраймыз өтінеміз болады мүмкін қажет").split())
+_KK_NOT = re.compile(r"\w{2,}(?:ма|ме|ба|бе|па|пе)(?:йды|йди|ймыз|ймиз|ган|ген|йтин|йтын)")
+"""What is not done: енгізілмеген, жөнделмейді; a participle before its noun (орындалмаған жұмыс) is left to the clause's verb."""
 _IF = re.compile(r"\w{3,}(?:са|се)(?:к|к|ныз|низ)?")
 _KK_GERUND = re.compile(r"\w{2,}(?:ып|ип|йп|п)")
 DONE = re.compile(
@@ -209,7 +214,7 @@ class _Sentence:
         if self._has("money", self.start, self.end) or self._has("quoted", self.start, self.end) or self._depends() or self._if():
             return False
         start, end = self._clause(phrase.first, phrase.last)
-        if self._has("citizen", start, end) or self._can(start, end) or self._scheduled(phrase, start, end) or self._has("negated", start, end):
+        if self._has("citizen", start, end) or self._can(start, end) or self._not(start, end) or self._scheduled(phrase, start, end) or self._has("negated", start, end):
             return False
         if self._has("other", self.start, end) and not self._has("contractor", start, end):
             return False
@@ -263,7 +268,16 @@ class _Sentence:
         words = self.words[start - self.start:end - self.start]
         if any(_YOU.fullmatch(w) for w, then in zip(words, [*words[1:], ","], strict=True) if then in {",", ")", ":", "-"}):
             return True
+        if any(_YOURS.fullmatch(w) and not _NEEDED.isdisjoint(words[i + 1:i + 3]) for i, w in enumerate(words)):
+            return True
         return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in pairwise(words))
+
+    def _not(self, start: int, end: int) -> bool:
+        """Whether the clause says what is not done: не отремонтируем; енгізілмеген at its end."""
+        words = self.words[start - self.start:end - self.start]
+        if not self.kazakh:
+            return any(before == "не" and self.verbs.get(start + i) == "future" for i, before in enumerate(words, 1))
+        return any(_KK_NOT.fullmatch(w) and (then in {",", ")", ":", "-"}) for w, then in zip(words, [*words[1:], ","], strict=True))
 
     def _watched(self, phrase: Phrase) -> bool:
         """Whether a matter only stays under control until then: "остаётся на контроле района до 4 июня"."""
@@ -271,14 +285,14 @@ class _Sentence:
             word = self.words[i - self.start]
             if word in {",", "-", ":", "срок"} or self.verbs.get(i) in ("future", "done"):
                 return False
-            if word.startswith(("контрол", "бакылау")):
+            if word.startswith(("контрол", "бакылау")) and not word.startswith("бакылауш"):
                 return True
         return False
 
     def _tense(self, phrase: Phrase, start: int, end: int, when: When) -> bool:
         verbs = {i: t for i, t in self.verbs.items() if start <= i < end and not phrase.first <= i <= phrase.last}
         if phrase.frame == "from":
-            return "future" in verbs.values()
+            return "future" in verbs.values() and (phrase.full or (phrase.due - when.day).days <= LONG)
         tense = None
         if self.kazakh:
             behind = sorted(i for i in verbs if i > phrase.last)

@@ -1,8 +1,8 @@
-"""Whether an answer says anything: brush_off, no_specifics, or neither.
+"""What an answer has to say: an action, a fact, when, where, who.
 
-A brush-off has no fact, date, action, person or address: "принято к сведению", "тиісті шаралар қабылданады". An answer that
-names an action, but neither when, where nor who, lacks specifics: "Яма засыпана." Its own appeal's number and date, the
-citizen's greeting, the office's own signature and a law that is only cited are no substance.
+A brush-off has none of them: "принято к сведению", "тиісті шаралар қабылданады". An answer that names an action, but neither
+when, where nor who, lacks specifics: "Яма засыпана." Its own appeal's number and date, the citizen's greeting, the office's
+own signature and a law that is only cited are no substance. What the lists here miss, brush_off.py weighs.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Substance:
     ask: bool
 
     @property
-    def brush_off(self) -> bool:
-        """Nothing at all."""
+    def nothing(self) -> bool:
+        """Nothing that the lists know."""
         return not (self.action or self.fact or self.when or self.where or self.who or self.ask)
 
     @property
