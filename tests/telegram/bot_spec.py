@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Spec:
         self._methods, self._types = document["methods"], document["types"]
 
     @classmethod
+    @cache
     def load(cls) -> Spec | None:
         """The specification, where it lies beside the checkout."""
         return cls(json.loads(SPEC.read_text())) if SPEC.is_file() else None

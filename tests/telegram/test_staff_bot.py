@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from fake_api import FakeTelegram
+from once import two_offices
 from rows import NOW, deliveries, put_delivery
 from sqlalchemy import func, insert, select, update
 from stand import Clock
 
 from config.knowledge import load_knowledge
-from config.settings import Office, Routing, Settings
 from monitor.core.knowledge import Knowledge
 from monitor.core.post import Author, Post
 from monitor.core.verdict import Verdict
@@ -27,7 +27,6 @@ from ticketing import people
 from ticketing.bot.inbound import ATTEMPTS, Inbox
 from ticketing.bot.staff import StaffBot
 from ticketing.bot.voice import SpeakingBot
-from ticketing.desk import desk
 from ticketing.handover import hand_back
 from ticketing.intake import Judged
 from ticketing.notify.edits import Edits
@@ -124,11 +123,8 @@ _natives = count(1)
 
 @pytest.fixture
 def at_work(db: Database, api: FakeTelegram, bot: Bot, clock: Clock, knowledge: Knowledge) -> Office1:
-    settings = Settings(
-        offices=(Office(code=PAVLODAR), Office(code=SEMEY)),
-        routing=(Routing(akimat=(PAVLODAR,), topic=("roads",), department="Жолдар бөлімі", responsible="aigul"),))
     salts = count()
-    service = Service(desk(settings, knowledge), lambda: next(salts).to_bytes(16, "big"))
+    service = Service(two_offices(), lambda: next(salts).to_bytes(16, "big"))
     channel = TelegramChannel(bot, Wording(KnownNames(knowledge.registry, knowledge.topics), "https://qulaq.example"))
     with db.begin() as c:
         for code, kk, ru in ((PAVLODAR, "Павлодар қаласы", "город Павлодар"), (SEMEY, "Семей қаласы", "город Семей")):

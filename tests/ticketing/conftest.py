@@ -5,14 +5,13 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+from once import two_offices
 from scene import NOW, PAVLODAR, SEMEY
 from sqlalchemy import insert
 
 from config.knowledge import load_knowledge
-from config.settings import Office, Routing, Settings
 from monitor.core.knowledge import Knowledge
 from monitor.store.engine import Database
-from ticketing.desk import desk
 from ticketing.service import Service
 from ticketing.tables import account, office
 
@@ -23,12 +22,9 @@ def knowledge() -> Knowledge:
 
 
 @pytest.fixture
-def service(knowledge: Knowledge) -> Service:
-    settings = Settings(
-        offices=(Office(code=PAVLODAR), Office(code=SEMEY)),
-        routing=(Routing(akimat=(PAVLODAR,), topic=("roads",), department="Жолдар бөлімі", responsible="aigul"),))
+def service() -> Service:
     salts = count()
-    return Service(desk(settings, knowledge), lambda: next(salts).to_bytes(16, "big"))
+    return Service(two_offices(), lambda: next(salts).to_bytes(16, "big"))
 
 
 @pytest.fixture

@@ -43,8 +43,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def service(knowledge: Knowledge) -> Service:
-    return make_service(knowledge)
+def service() -> Service:
+    return make_service()
 
 
 @pytest.fixture
