@@ -271,8 +271,13 @@ def _by_level(types: str, hints: Sequence[Sequence[str]], registry: Registry) ->
         if own:
             choice = _settled(own, [h for h in hints if h is not hint], registry)
         else:
-            above = tuple(dict.fromkeys(c for u in hint if (c := registry.at_level(u, wanted)) is not None))
-            choice = _settled(above, [h for h in hints if h is not hint], registry)
+            others = [h for h in hints if h is not hint]
+            near = [u for u in hint if any(h != u and (registry.within(u, h) or registry.within(h, u)) for other in others for h in other)]
+            above = [registry.at_level(u, wanted) for u in near or hint]
+            # Where most places of a name have no such unit above them ("Қызылжар ..., қала әкімдігі") it rather is a quarter of
+            # some city, which no list has, than the one village of that name that lies in a city's land.
+            rare = 2 * above.count(None) > len(above)
+            choice = Choice(None) if rare else _settled([c for c in above if c is not None], others, registry)
         if choice.code:
             return choice
         if choice.candidates and not open_.candidates:

@@ -73,6 +73,7 @@ def test_examples_of_words_for_authorities(judge: Judge, file: str, kind: str, y
     ("А К И М А Т  Павлодара, когда почините дорогу?", "551000000"),
     ("Аким Павлодарской области, обратите внимание на трассу!", "550000000"),
     ("Уважаемый аким Абайского района Карагандинской области, помогите с водой!", "353200000"),
+    ("Акимат Актау! Третий день нет воды", "471000000"),        # a village is called Третий, in the oblast of another Ақтау
 ])
 def test_the_unit_that_is_named(judge: Judge, text: str, code: str) -> None:
     verdict = said(judge, text)
@@ -91,6 +92,14 @@ def test_a_name_of_several_units_is_never_guessed(judge: Judge) -> None:
         assert said(judge, text, home=code).akimat == code
         oblast = judge.knowledge.registry[judge.knowledge.registry.ancestors(code)[-1]]
         assert said(judge, f"{oblast.name_kk} {text}").akimat == code, oblast.name_kk
+
+
+def test_a_village_far_away_does_not_make_its_city_the_addressee(judge: Judge) -> None:
+    """One Қызылжар of many lies in a city's land; in a chat it is a quarter of the writer's own city."""
+    text = "Қызылжар, Абай көшесі! Қала әкімдігі, жолды жөндеңіздерші"
+    assert (said(judge, text).decision, said(judge, text).akimat) == ("triage", None)
+    assert said(judge, text, home="551000000").akimat == "551000000"
+    assert said(judge, f"Павлодар облысы. {text}").akimat == "551600000"
 
 
 def test_a_reply_under_an_official_account_is_for_that_akimat(judge: Judge) -> None:
