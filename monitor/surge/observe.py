@@ -485,7 +485,8 @@ class Observer:
             return None
         # What is neither sure nor likely is not told, unless the network hides who wrote, or many copy what harms nobody.
         if opinion.verdict == "inconclusive" and opinion.score < rules.told_from and authors \
-                and not ("plain_words" in counters and len(judge.families(opinion.signals, rules)) >= rules.min_families):
+                and not ("plain_words" in counters and not memory.companions.nameless
+                         and len(judge.families(opinion.signals, rules)) >= rules.min_families):
             return None
         if not case.tells(opinion.verdict, len(authors), frozenset(judge.families(opinion.signals, rules))):
             return None
