@@ -11,12 +11,14 @@ from typing import Any
 from config.document import ConfigErrors, Problem, Unreadable, as_mapping, did_you_mean, read
 from config.languages import N_, language
 from config.workdays import load_workdays
+from monitor.surge.forms import KINDS
 from monitor.surge.judge import Phrase
 from monitor.surge.normal import normalise
 from monitor.surge.observe import SurgeVerdict
 from monitor.surge.rules import Rules
 
 KNOWLEDGE = Path(__file__).parent / "knowledge" / "surges.yaml"
+WORDS = KNOWLEDGE.with_name("surge_words.tsv")
 
 
 class RulesError(ConfigErrors):
@@ -33,7 +35,7 @@ def load_rules(path: Path | None = None) -> Rules:
     if document.data is None and document.problems:     # not even YAML
         raise RulesError(document.problems)
     found = dict(as_mapping(document))
-    shape = {f.name: str(Rules.__annotations__[f.name]) for f in fields(Rules) if f.name not in ("ruleset", "days_off")}
+    shape = {f.name: str(Rules.__annotations__[f.name]) for f in fields(Rules) if f.name not in ("ruleset", "days_off", "accusing")}
     for name, value in found.items():
         if name not in shape:
             document.problem((name,), f"unknown key{did_you_mean(name, shape)}")
@@ -41,19 +43,31 @@ def load_rules(path: Path | None = None) -> Rules:
             document.problem((name,), f"{value!r:.60} does not fit, expected {shape[name]}")
     if lacking := sorted(shape.keys() - found.keys()):
         document.problem((), f"{', '.join(lacking)}: missing; restore what you took away")
+    elif not document.problems and sorted(found["forms"]) != sorted(KINDS):
+        document.problem(("forms",), f"needs the lists {', '.join(KINDS)} and no others")
     elif not document.problems and not _rising(found["calibrated_points"], found["calibrated_scores"]):
         document.problem(("calibrated_points",), "each needs a value in calibrated_scores, both rising, scores from 0 to 1")
     if document.problems:
         raise RulesError(document.problems)
-    ruleset = blake2b(repr(document.data).encode(), digest_size=8).hexdigest()
+    accusing = _accusing()
+    ruleset = blake2b(repr((document.data, sorted(accusing.items()))).encode(), digest_size=8).hexdigest()
     for name in ("windows", "calibrated_points", "calibrated_scores"):
         found[name] = tuple(found[name])
     found["volume_windows"] = tuple(sorted(found["volume_windows"]))
-    found["open_calls"] = tuple(call.lower() for call in found["open_calls"])
+    for name in ("open_calls", "spreads"):
+        found[name] = tuple(call.lower() for call in found[name])
+    found["forms"] = {kind: tuple(words.lower() for words in said) for kind, said in found["forms"].items()}
     # Words are compared as stems, in the folded spelling that the posts are compared in.
     for name in ("stop_words", "requests", "demands", "repairs", "places", "sources", "announces"):
         found[name] = frozenset(s for word in found[name].split() for s in normalise(word).words)
-    return Rules(**found, ruleset=ruleset, days_off=_days_off())
+    return Rules(**found, ruleset=ruleset, days_off=_days_off(), accusing=accusing)
+
+
+@cache
+def _accusing() -> dict[str, float]:
+    """The weights that tools/fit_surge_words.py wrote."""
+    lines = (line.split("\t") for line in WORDS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return {sign: float(weight) for sign, weight in lines}
 
 
 @cache
@@ -82,6 +96,8 @@ def _fits(kind: str, value: Any) -> bool:
             return isinstance(value, list) and all(isinstance(v, str) for v in value)
         case "frozenset[str]":
             return isinstance(value, str)
+        case "Mapping[str, tuple[str, ...]]":
+            return isinstance(value, dict) and all(_fits("tuple[str, ...]", v) for v in value.values())
         case "tuple[float, ...]":
             return isinstance(value, list) and bool(value) and all(isinstance(v, int | float) for v in value)
         case _:

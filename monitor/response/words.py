@@ -36,7 +36,9 @@ COUNTER = {
     "usual_copies": N_("similar texts are usual in this stream"),
     "unknown_authors": N_("the network does not say who wrote"), "few_authors": N_("too few authors to judge"),
     "talk": N_("people talk back and forth"), "nameless": N_("a name stands for a post here, so authors cannot be counted"),
-    "place_request": N_("the text asks for something at a place that it names"),
+    "place_request": N_("the text asks an office or for something at a place"),
+    "quoted_notice": N_("a notice or practical help is being passed on"),
+    "plain_words": N_("the text accuses nobody, frightens nobody and praises nobody"),
 }
 DECISION = {
     "confirm": N_("confirmed"), "dismiss": N_("dismissed"), "watch": N_("being watched"), "note": N_("note"),

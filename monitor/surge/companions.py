@@ -49,6 +49,7 @@ class Companions:
     returned: float = 0.0
     repeaters: float = 0.0
     ordinary_posts: float = 0.0
+    ordinary_returned: float = 0.0
     young: float = 0.0
     aged: float = 0.0
 
@@ -116,12 +117,14 @@ class Companions:
         """Learn from a post that nobody copied how usual authors are who took part in copying before."""
         shard = self._shard(author)
         if shard is not None:
+            self.ordinary_returned += shard.seen[author] & 255 > 0
             if shard.seen[author] & 255 < 255:
                 shard.seen[author] += 1
             self.repeaters += author in shard.groups
         self.ordinary_posts += 1.0
         if self.ordinary_posts > REMEMBERED:
             self.ordinary_posts *= 0.5
+            self.ordinary_returned *= 0.5
             self.repeaters *= 0.5
 
     @property
@@ -138,6 +141,11 @@ class Companions:
     def nameless(self) -> bool:
         """Whether nobody ever returns: then a name stands for a post, not for a person, and authors cannot be counted."""
         return self.heard >= HEARD and self.returned < 0.01 * self.heard
+
+    def neighbours(self, authors: int, returning: float) -> bool:
+        """Whether this is a neighbourhood: fewer than `authors` wrote in the last month, and who writes in words of their own
+        comes back."""
+        return self.ordinary_posts >= HEARD // 2 and self.ordinary_returned >= returning * self.ordinary_posts and len(self) < authors
 
     @property
     def usual_young(self) -> float:

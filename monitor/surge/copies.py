@@ -76,6 +76,9 @@ class Group:
     aged: int = 0
     asking: int = 0
     quoting: int = 0
+    spreading: int = 0
+    local: int = 0
+    helping: int = 0
     beyond_chance: bool = False
     """Whether its authors were seen to resemble each other more than chance would have it: from then on they copy."""
     fed: list[tuple[bool, float, bool]] = field(default_factory=list)

@@ -191,7 +191,7 @@ def wording_p(group: Group, rules: Rules, pace: Pace) -> float:
 
 
 def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, vocabulary: Vocabulary,
-             copies: Copies) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
+             copies: Copies, plain: float = 0.0) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
     """Evidence on a group of near-identical texts."""
     times = sorted(group.authors.values())
     k = len(times) - bisect_left(times, group.newest - rules.match_window)
@@ -219,10 +219,10 @@ def of_group(group: Group, rules: Rules, pace: Pace, companions: Companions, voc
     if len(networks) > 1:
         p = 10.0 ** -(len(networks) - 1)
         signals.append(Signal("networks", "networks", float(len(networks)), 1.0, p))
-    return tuple(signals), counters_of_group(group, rules, vocabulary, copies.usual)
+    return tuple(signals), counters_of_group(group, rules, vocabulary, copies.usual, plain)
 
 
-def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual: float) -> tuple[Counter, ...]:
+def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual: float, plain: float) -> tuple[Counter, ...]:
     """What speaks against: the stream is full of the same subject in other words, details of one's own, an
     old notice."""
     counters: list[Counter] = []
@@ -239,10 +239,14 @@ def counters_of_group(group: Group, rules: Rules, vocabulary: Vocabulary, usual:
         varied = len(set(own)) / len(group.members)
         if varied > 0.5:
             counters.append(Counter("own_details", round(varied, 2), min(1.0, varied)))
-    if group.asking * 2 > group.posts:
-        counters.append(Counter("place_request", float(group.asking), 1.0))
-    if group.quoting * 2 > group.posts:
-        counters.append(Counter("quoted_notice", float(group.quoting), 1.0))
+    asking = max(group.asking, group.local if plain > 0.0 else 0)
+    if asking * 2 > group.posts:
+        counters.append(Counter("place_request", float(asking), 1.0))
+    quoting = max(group.quoting, group.helping if plain > 0.0 else 0)
+    if quoting * 2 > group.posts:
+        counters.append(Counter("quoted_notice", float(quoting), 1.0))
+    if plain > 0.0:
+        counters.append(Counter("plain_words", round(plain, 2), plain))
     if group.reposts > 2 * group.posts:
         strength = min(1.0, group.reposts / (10 * max(1, group.posts)))
         counters.append(Counter("reposts", float(group.reposts), strength))
@@ -265,7 +269,7 @@ def subject(words: Sequence[int], vocabulary: Vocabulary) -> float:
 
 
 def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usually: float,
-              posts_per_author: float, now: float) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
+              posts_per_author: float, now: float, plain: float = 0.0) -> tuple[tuple[Signal, ...], tuple[Counter, ...]]:
     """Evidence on a shared tag, link, phone or image: rarity by its own past, then what its posts have in common."""
     k = len(marker.authors)
     posts = len(marker.uses)
@@ -305,6 +309,11 @@ def of_marker(marker: Marker, rules: Rules, companions: Companions, copied_usual
     varied = 0.0 if phrase else 1.0 - len(copied) / k
     if varied > 0.5:
         counters.append(Counter("own_words", round(varied, 2), (varied - 0.5) / 0.5))
+    asking = sum(use.asking for use in marker.uses)
+    if asking * 2 > posts:
+        counters.append(Counter("place_request", float(asking), 1.0))
+    if plain > 0.0:
+        counters.append(Counter("plain_words", round(plain, 2), plain))
     talking = sum(use.reply for use in marker.uses) / max(1, posts)
     if talking > 0.3 and varied > 0.5:
         counters.append(Counter("talk", round(talking, 2), min(1.0, talking)))

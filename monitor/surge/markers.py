@@ -19,7 +19,7 @@ SHARD = 6 * 3600
 @dataclass(slots=True)
 class Use:
     """One post with the marker: `text` numbers its text or group of copies, `subject` is how usual its subject is
-    here, `reply` whether it turns to somebody. `author` 0 where unknown."""
+    here, `reply` whether it turns to somebody, `asking` whether it asks an office or passes on a notice. `author` 0 where unknown."""
 
     at: float
     post: int | str
@@ -27,6 +27,7 @@ class Use:
     text: int
     subject: float
     reply: bool
+    asking: bool = False
 
 
 @dataclass(slots=True)

@@ -67,6 +67,11 @@ class Normal:
         return tuple(found.values())[:24]
 
 
+def folded(text: str) -> str:
+    """Lower-case text in the spelling that posts are compared in."""
+    return text.translate(_FOLD)
+
+
 def _one_script(word: str) -> str:
     if _LATIN.search(word) and _CYRILLIC.search(word):
         return word.translate(_TO_CYRILLIC)

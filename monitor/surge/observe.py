@@ -15,7 +15,6 @@ from math import log10
 from zlib import compress, crc32, decompress
 from zlib import error as Damaged  # noqa: N812 - zlib.error says too little where it is caught
 
-from ahocorasick_rs import AhoCorasick
 from msgspec import MsgspecError
 
 from monitor.surge import evidence, judge
@@ -23,6 +22,7 @@ from monitor.surge.cases import Cases, Part, surge_id
 from monitor.surge.companions import Companions, mark
 from monitor.surge.copies import KEPT_POSTS, Copies, Found, Group, Member
 from monitor.surge.evidence import Counter, Signal
+from monitor.surge.forms import Forms
 from monitor.surge.judge import Name, Phrase
 from monitor.surge.markers import Marker, Markers, Use
 from monitor.surge.normal import Normal, canonical_link, normalise
@@ -31,6 +31,7 @@ from monitor.surge.packed import decode, encode
 from monitor.surge.rules import Rules
 from monitor.surge.vocabulary import Vocabulary, number
 from monitor.surge.volume import Excess, Volume
+from monitor.surge.wording import accuses
 
 HOUR = 3600.0
 TOLD_POSTS = 300
@@ -46,7 +47,7 @@ FEW_WORDS = 6
 LEARNT = 3
 LEARNT_EVERY = 7200
 """Authors of one text from which resemblance is learnt, at first and again every two hours."""
-VERSION = 2
+VERSION = 3
 """Of the snapshot: another one is not read."""
 
 
@@ -124,8 +125,8 @@ class Memory:
     companions: Companions = field(default_factory=Companions)
     volume: Volume = field(default_factory=Volume)
     cases: Cases = field(default_factory=Cases)
-    calls: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
-    """Open calls to copy or sign, of the last hours: when, and the words of the post."""
+    calls: list[tuple[float, tuple[int, ...], int | str]] = field(default_factory=list)
+    """Open calls to write together, copy or sign, of the last hours: when, the words of the post, the post."""
     copied_usually: float = 0.0
     posts_per_author: float = 1.0
 
@@ -149,8 +150,12 @@ class _Seen:
     known: bool
     young: bool | None
     calling: bool
+    spreading: bool
     asking: bool
     quoting: bool
+    local: bool
+    helping: bool
+    neighbours: bool
     subject: float
     usual: bool
 
@@ -163,7 +168,7 @@ class Observer:
         self.rules = rules
         self._memory = Memory()
         self._codes: dict[str, int] = {}
-        self._calls = AhoCorasick(list(rules.open_calls))
+        self._forms = Forms(rules)
 
     @property
     def now(self) -> float:
@@ -227,7 +232,7 @@ class Observer:
                 memory.copied_usually *= 0.998
             else:
                 text = group.number
-                if self._count(group, seen, place) and (verdict := self._judge_group(group, post)) is not None:
+                if self._count(group, seen, place) and (verdict := self._judge_group(group, seen)) is not None:
                     out.append(verdict)
         elif seen.normal.tags:
             text = -2 - crc32(" ".join(sorted(seen.normal.tags)).encode())
@@ -257,17 +262,16 @@ class Observer:
             known = companions.saw(author, at)
             if post.author_created_at is not None:
                 young = companions.aged_at(at - post.author_created_at.timestamp())
-        said = frozenset(normal.words)
-        asks = said & rules.requests or (said & rules.demands and said & rules.repairs)
-        asking = bool(asks) and (bool(normal.numbers) or bool(said & rules.places))
-        quoting = bool(said & rules.sources) and bool(said & rules.announces)
-        calling = bool(self._calls.find_matches_as_indexes(post.text.lower()))
+        form = self._forms.read(post.text, normal)
+        neighbours = post.akimat is not None or companions.neighbours(rules.neighbours, rules.neighbours_return)
         about = evidence.subject(words, self._memory.vocabulary)
-        seen = _Seen(post, at, author, normal, tuple(words), known, young, calling, asking, quoting, about, about > rules.subject_from)
-        if calling:
+        seen = _Seen(post, at, author, normal, tuple(words), known, young, form.calling, form.spreading, form.asking, form.quoting, neighbours and form.local,
+                     neighbours and form.helping, neighbours, about,
+                     about > rules.subject_from)
+        if form.inviting or form.spreading:
             calls = self._memory.calls
             calls[:] = [c for c in calls if c[0] >= at - rules.match_window][-KEPT_CALLS:]
-            calls.append((at, seen.words))
+            calls.append((at, seen.words, post.id))
         return seen
 
     def _forget(self, now: float) -> None:
@@ -290,10 +294,13 @@ class Observer:
             group.known_before = group.fresh = group.repeaters = group.voices = group.unknown = group.reposts = 0
             group.fed.clear()
             group.beyond_chance = False
-            group.young = group.aged = group.altered = group.stayed = group.posts = group.asking = group.quoting = 0
+            group.young = group.aged = group.altered = group.stayed = group.posts = group.asking = group.spreading = group.quoting = group.local = group.helping = 0
         group.posts += 1
         group.asking += seen.asking
         group.quoting += seen.quoting
+        group.spreading += seen.spreading
+        group.local += seen.local
+        group.helping += seen.helping
         group.newest = max(group.newest, at)
         group.born = min(group.born, at)
         group.called = group.called or seen.calling
@@ -349,11 +356,12 @@ class Observer:
             else:
                 shared.fresh += 1
 
-    def _judge_group(self, group: Group, post: Observation) -> SurgeVerdict | None:
+    def _judge_group(self, group: Group, seen: _Seen) -> SurgeVerdict | None:
         rules, memory = self.rules, self._memory
         if sum(memory.copies.weights(group.words, memory.vocabulary)) < rules.min_bits:
             return None
-        signals, counters = evidence.of_group(group, rules, memory.pace, memory.companions, memory.vocabulary, memory.copies)
+        plain = self._plain(seen, group.fresh, len(group.authors))
+        signals, counters = evidence.of_group(group, rules, memory.pace, memory.companions, memory.vocabulary, memory.copies, plain)
         start = group.newest - rules.match_window
         authors = frozenset(a for a, at in group.authors.items() if at >= start)
         members = [m for m in group.members if m.at >= start] or group.members[-1:]
@@ -364,12 +372,24 @@ class Observer:
             "place_request" in strength or group.known_before + group.voices >= 0.5 * len(group.authors))
         # A text that asks to be copied, by the very accounts that copied together before, is not neighbours' doing.
         again = any(s.kind == "companions" and s.p <= 1e-4 and 2 * s.value >= len(authors) for s in signals)
-        openly = not again and (group.called or filled)
-        if group.called:
+        # One request to an office in many names is open by itself: it says to whom it speaks and what for.
+        asked = "place_request" in strength and group.beyond_chance
+        passed_on = group.spreading > 0 and (plain > 0.0 or not seen.neighbours)
+        openly = not again and (group.called or passed_on or filled or asked)
+        if group.called or passed_on:
             counters = (*counters, Counter("open_call", 1.0, 1.0))
         part = Part("copies", group.newest, authors, {m.post: m.at for m in members}, signals, counters)
-        return self._tell(f"copies\x1f{group.opened}", part, post, openly=openly, unknown=group.unknown,
+        return self._tell(f"copies\x1f{group.opened}", part, seen.post, openly=openly, unknown=group.unknown,
                           on_told=lambda verdict: self._alerted(group, verdict))
+
+    def _plain(self, seen: _Seen, fresh: int, authors: int) -> float:
+        """How much it counts among neighbours (0 to 1) that the text accuses, frightens and praises nobody; 0 where the words
+        cannot be read (other letters) or the stream is no neighbourhood's."""
+        if not seen.neighbours or seen.post.text.isascii():
+            return 0.0
+        rules = self.rules
+        needed = rules.accuses_from if fresh > 0.5 * authors else rules.accuses_known
+        return min(1.0, max(0.0, (needed - accuses(seen.post.text, rules.accusing)) / 0.05))
 
     def _alerted(self, group: Group, verdict: Name) -> None:
         if verdict == "coordinated":
@@ -377,10 +397,13 @@ class Observer:
             self._memory.copies.freeze(group)
 
     def _called_for(self, group: Group) -> bool:
-        """Whether an open call of the last hours shares words with the group: "send this to the akimat: ..."."""
+        """Whether an open call of the last hours shares words with the group ("send this to the akimat: ..."), or came before a
+        group that turns to an office ("let us all write, the text is pinned")."""
         words = {w for w in group.words if not w & 1}
-        return any(at >= group.newest - self.rules.match_window and len(words.intersection(said)) >= CALLED_WORDS
-                   for at, said in self._memory.calls)
+        asking = group.asking * 2 > group.posts
+        own = {m.post for m in group.members}
+        return any(at >= group.newest - self.rules.match_window and post not in own and (asking or len(words.intersection(said)) >= CALLED_WORDS)
+                   for at, said, post in self._memory.calls)
 
     def _mark(self, seen: _Seen, text: int, group: Group | None, out: list[SurgeVerdict]) -> None:
         post, normal, memory = seen.post, seen.normal, self._memory
@@ -391,7 +414,7 @@ class Observer:
             names.append(("phrase", " ".join(sorted(normal.words))))
         if not names:
             return
-        use = Use(seen.at, post.id, seen.author, text, seen.subject, normal.reply)
+        use = Use(seen.at, post.id, seen.author, text, seen.subject, normal.reply, seen.asking or seen.quoting)
         for kind, name in names:
             marker = memory.markers.add(kind, name, use, self.rules)
             if marker is None or not seen.author or marker.authors[seen.author] != 1:
@@ -400,19 +423,20 @@ class Observer:
             self._meet(marker, seen.author, seen.at, seen.known, before)
             k = len(marker.authors)
             if k >= self.rules.min_authors and (k < 60 or k % 10 == 0) \
-                    and (verdict := self._judge_marker(marker, post)) is not None:
+                    and (verdict := self._judge_marker(marker, seen)) is not None:
                 out.append(verdict)
 
-    def _judge_marker(self, marker: Marker, post: Observation) -> SurgeVerdict | None:
+    def _judge_marker(self, marker: Marker, seen: _Seen) -> SurgeVerdict | None:
         rules, memory = self.rules, self._memory
         signals, counters = evidence.of_marker(marker, rules, memory.companions, memory.copied_usually,
-                                               memory.posts_per_author, memory.now)
+                                               memory.posts_per_author, memory.now,
+                                               self._plain(seen, min(marker.fresh, len(marker.authors)), len(marker.authors)))
         if signals[0].p > rules.family_p or not any(s.p <= rules.family_p for s in signals[1:]):
             return None
         part = Part(marker.kind, marker.newest, frozenset(marker.authors), {u.post: u.at for u in marker.uses},
                     signals, counters)
         # Tags that began in one post are one surge: a text with ten tags is not ten alerts.
-        return self._tell(f"{marker.kind}\x1f{marker.opened}", part, post)
+        return self._tell(f"{marker.kind}\x1f{marker.opened}", part, seen.post)
 
     def _count_volume(self, seen: _Seen, group: Group | None) -> Excess | None:
         post = seen.post
@@ -459,8 +483,10 @@ class Observer:
         held = [p for p in case.parts.values() if p is not part and p.newest >= part.newest - rules.match_window]
         if opinion.verdict == "inconclusive" and any(p.verdict in ("coordinated", "organised") for p in held):
             return None
-        # What is neither sure nor likely is not told, unless the network hides who wrote.
-        if opinion.verdict == "inconclusive" and opinion.score < rules.told_from and authors:
+        # What is neither sure nor likely is not told, unless the network hides who wrote, or many copy what harms nobody.
+        if opinion.verdict == "inconclusive" and opinion.score < rules.told_from and authors \
+                and not ("plain_words" in counters and not memory.companions.nameless
+                         and len(judge.families(opinion.signals, rules)) >= rules.min_families):
             return None
         if not case.tells(opinion.verdict, len(authors), frozenset(judge.families(opinion.signals, rules))):
             return None

@@ -43,13 +43,20 @@ class Rules:
     subject_full: float = 0.30
     copies_from: float = 0.05
     copies_full: float = 0.20
+    neighbours: int = 400
+    neighbours_return: float = 0.45
+    accuses_from: float = 0.55
+    accuses_known: float = 0.7
     stop_words: frozenset[str] = frozenset()
     open_calls: tuple[str, ...] = ()
+    spreads: tuple[str, ...] = ()
     requests: frozenset[str] = frozenset()
     demands: frozenset[str] = frozenset()
     repairs: frozenset[str] = frozenset()
     places: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
     announces: frozenset[str] = frozenset()
+    forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    accusing: Mapping[str, float] = field(default_factory=dict)
     days_off: frozenset[str] = frozenset()
     ruleset: str = ""

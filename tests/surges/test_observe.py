@@ -12,7 +12,10 @@ import pytest
 from config.surges import explain, load_rules
 from monitor.surge.observe import Observation, Observer, StaleSnapshot, SurgeVerdict
 from tests.surges.chat import CASES, Case, background, stream
+from tests.surges.later import LATER
 from tests.surges.neighbours import MORE
+from tests.surges.streets import STREETS
+from tests.surges.streets import stream as street
 
 RULES = load_rules()
 T0 = datetime(2026, 3, 4, 6, 0, tzinfo=UTC)
@@ -44,6 +47,17 @@ def test_hand_written_cases(case: Case) -> None:
         assert "coordinated" not in {v.verdict for v in told}
     if case.kind == "organised":
         assert {v.verdict for v in told} & {"organised", "inconclusive"}
+
+
+def test_cases_written_afterwards() -> None:
+    """Batches written before the rules knew them: nobody who organises or warns is accused, most campaigns are found."""
+    cases = [*STREETS, *LATER]
+    said = {id(case): {v.verdict for v in of_case(replay(street(case, residents=25, days=1, posts=60)))} for case in cases}
+    assert [case.name for case in cases if case.kind != "campaign" and "coordinated" in said[id(case)]] == []
+    organised = [case for case in cases if case.kind == "organised"]
+    assert sum(bool(said[id(case)] & {"organised", "inconclusive"}) for case in organised) >= 0.9 * len(organised)
+    campaigns = [case for case in cases if case.kind == "campaign"]
+    assert sum("coordinated" in said[id(case)] for case in campaigns) >= 0.9 * len(campaigns)
 
 
 CLAIM = "Акимат тайно продал набережную под казино, депутаты молчат, завтра начнут рубить деревья"
