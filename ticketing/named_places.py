@@ -69,7 +69,8 @@ _REACH = 3
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a text names. `words` are the keys of all its words, `pairs` a street with its house, `crossings` two streets (or the
+    """What a text names. `words` are the keys of all its words, `proper` of those with a
+    capital, `pairs` a street with its house, `crossings` two streets (or the
     ends of a road), `objects` schools, parks and the like, `near` those of them that it lies near to."""
 
     words: frozenset[str] = frozenset()
@@ -81,6 +82,7 @@ class Place:
     numbered: frozenset[tuple[str, str]] = frozenset()
     near: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
+    proper: frozenset[str] = frozenset()
 
     @property
     def exact(self) -> bool:
@@ -139,10 +141,12 @@ def place_of(text: str) -> Place:
                 if not _NEAR.isdisjoint(folded[max(0, i - _REACH):i + 2]):
                     near.add(name)
     words = _words(folded, gone)
+    said = [w for w in words if not w[0].isdigit() and len(w) >= 3 and not _ROAD.fullmatch(w) and not any(p.fullmatch(w) for _, p in _COMMON)]
+    proper = {f for t, f in zip(raw, folded, strict=True) if t[0].isupper() or f[0].isdigit()}
     return Place(
-        frozenset(key(w) for w in words if not w[0].isdigit() and len(w) >= 3),
+        frozenset(key(w) for w in said),
         frozenset(w for w in words if w[0].isdigit() and len(w) <= 5),
-        frozenset(_pairs(words)), frozenset(crossings), frozenset(stops), frozenset(buses), frozenset(numbered), frozenset(near), frozenset(objects))
+        frozenset(_pairs(words)), frozenset(crossings), frozenset(stops), frozenset(buses), frozenset(numbered), frozenset(near), frozenset(objects), frozenset(key(w) for w in said if w in proper or w.startswith("мкр")))
 
 
 def _words(folded: Sequence[str], gone: set[int]) -> list[str]:

@@ -103,6 +103,8 @@ def compared(one: Case, other: Case) -> tuple[bool, bool]:
             return bool(x & y), not x & y
     if (a.near and b.near and not a.near & b.near) or _apart(a, b) or _apart(b, a):
         return False, True
+    if a.exact != b.exact:
+        return False, False             # a street is not yet the house or the crossing
     words = a.words & b.words
     apart = bool(a.houses and b.houses and not a.houses & b.houses)
     if one.place and other.place:
@@ -121,7 +123,7 @@ def _place(case: Case) -> Place:
     if read.exact:
         return read
     whole = place_of(case.text)
-    return whole if whole.exact or not case.place else replace(read, buses=whole.buses, numbered=whole.numbered, near=whole.near, objects=whole.objects)
+    return whole if whole.exact or not case.place else replace(read, words=read.proper or read.words, buses=whole.buses, numbered=whole.numbered, near=whole.near, objects=whole.objects)
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 from monitor.web import moments, words
 from monitor.web.units import Units
 from ticketing import ticket as rules
+from ticketing.answered import ago
 from ticketing.feed import FeedRow, Hole, SourceState
 
 MANY_CHARACTERS = 300
@@ -94,6 +95,9 @@ class View:
 
     def since(self, moment: datetime) -> str:
         return moments.since(moment, self.language, self.now)
+
+    def ago(self, moment: datetime) -> str:
+        return ago(moment, self.now, self.language)
 
     def span(self, since: datetime, until: datetime | None = None) -> str:
         return moments.span((until or self.now) - since, self.language)
