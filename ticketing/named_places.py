@@ -53,6 +53,8 @@ _STOP = re.compile(fold(r"остановк\w*|аялдама\w*|павильон
 _BUS = re.compile(fold(r"автобус\w*|маршрут\w*|маршрутк\w*|бағыт\w*|троллейбус\w*|трамва\w*"))
 _COUNTED = re.compile(fold(
     r"минут\w*|час\w*|сағат\w*|д(?:ень|ня|ней)|күн\w*|недел\w*|апта\w*|месяц\w*|ай(?:дан|ға|)|год\w*|жыл\w*|раз|рет|градус\w*|человек|адам\w*|этаж\w*|қабат\w*|метр\w*|тенге|теңге|подъезд\w*|кіреберіс\w*|кв|пәтер\w*|м"))
+_UNIT = re.compile(fold(r"(?:санти)?метр\w*|километр\w*|шақырым\w*|процент\w*|пайыз\w*|минут\w*|час\w*|сағат\w*|школ\w*|мектеп\w*|температур\w*|номер\w*|код\w*|размер\w*|более|больше|около|уже|минус|плюс"))
+"""What stands before a number that is no house: глубиной сантиметров 30."""
 _DISTRICT = re.compile(fold(r"мкр|микрорайон\w*|мөлтек\w*|ықшамаудан\w*|шағын"))
 _NUMBERED = tuple((name, re.compile(fold(p))) for name, p in (
     ("school", r"школ\w*|мектеб\w*|мектеп\w*|сош|гимнази\w*|лице\w*"), ("kindergarten", r"детсад\w*|садик\w*|сад|балабақша\w*"),
@@ -165,7 +167,7 @@ def _words(folded: Sequence[str], gone: set[int]) -> list[str]:
 
 def _pairs(words: Sequence[str]) -> Iterable[tuple[str, str]]:
     for a, b in pairwise(words):
-        if b[0].isdigit() and len(b) <= 5 and not a[0].isdigit() and len(a) >= 4:
+        if b[0].isdigit() and len(b) <= 5 and not a[0].isdigit() and len(a) >= 4 and not _UNIT.fullmatch(a):
             yield (a if a.startswith("мкр") else key(a)), b
 
 

@@ -103,13 +103,16 @@ def compared(one: Case, other: Case) -> tuple[bool, bool]:
             return bool(x & y), not x & y
     if (a.near and b.near and not a.near & b.near) or _apart(a, b) or _apart(b, a):
         return False, True
-    if a.exact != b.exact:
+    if a.exact or b.exact:
         return False, False             # a street is not yet the house or the crossing
-    words = a.words & b.words
     apart = bool(a.houses and b.houses and not a.houses & b.houses)
-    if one.place and other.place:
-        return bool(words) and not apart, not words or apart
-    return bool(words) and bool(one.place or other.place) and not apart, False
+    same = bool((one.place and _in(a, b)) or (other.place and _in(b, a))) and not apart
+    return same, bool(one.place and other.place) and (not a.words & b.words or apart)
+
+
+def _in(place: Place, other: Place) -> bool:
+    """Whether a place that is no spot is named by another message, too: all of its names, and half of its words."""
+    return bool(place.words) and place.proper <= other.words and 2 * len(place.words & other.words) >= len(place.words)
 
 
 def _apart(house: Place, park: Place) -> bool:
@@ -123,7 +126,7 @@ def _place(case: Case) -> Place:
     if read.exact:
         return read
     whole = place_of(case.text)
-    return whole if whole.exact or not case.place else replace(read, words=read.proper or read.words, buses=whole.buses, numbered=whole.numbered, near=whole.near, objects=whole.objects)
+    return whole if whole.exact or not case.place else replace(read, buses=whole.buses, numbered=whole.numbered, near=whole.near, objects=whole.objects)
 
 
 @lru_cache(maxsize=4096)
