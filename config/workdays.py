@@ -136,7 +136,7 @@ def load_workdays(path: Path | None = None, *, bundled: Path = BUNDLED) -> Workd
         for day in made.closed:
             worked.pop(day.day, None)
             closed[day.day] = DayOff(day.name_kk or day.name_ru, day.name_ru or day.name_kk,
-                                      day.name_en or day.name_ru or day.name_kk)
+                                      day.name_en or "Day off")
         for moved in made.worked:
             closed.pop(moved.day, None)
             worked[moved.day] = Worked(moved.instead_of, parse_intervals(moved.intervals) if moved.intervals else None)

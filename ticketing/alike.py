@@ -6,9 +6,7 @@ It runs after registration with a query of its own, bounded in cards and days; i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
@@ -17,30 +15,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from monitor.store.tables import keep
 from ticketing import ticket as rules
 from ticketing.acting import PROGRAM, Refused
+from ticketing.answered import BESIDE, LETTERS, case_of
 from ticketing.merging import first_text
-from ticketing.same_problem import WITHIN, Case, best, compared
+from ticketing.same_problem import WITHIN, best
 from ticketing.service import Service
-from ticketing.tables import answer, ticket
+from ticketing.tables import ticket
 
 AT_ONCE = 20
 """New cards looked at in one transaction: the writer must not wait long."""
-BESIDE = 60
-"""Open cards that each is held against, the newest first."""
-LETTERS = 1000
 _HISTORY = 2000
 """Cards before the first look that are looked at all the same."""
-_REMEMBERED = timedelta(days=365)
 _NAME = "alike_seen"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A finished card of the same place and topic, with what was answered."""
-
-    number: str
-    at: datetime
-    text: str | None
-    solved: bool | None
 
 
 def waits(c: Connection) -> bool:
@@ -69,7 +54,7 @@ def _match(c: Connection, service: Service, row: Row[Any], now: datetime) -> Non
     others = c.execute(select(ticket, first_text(LETTERS)).where(
         ticket.c.office == row.office, ticket.c.akimat == row.akimat, ticket.c.status.in_(sorted(rules.OPEN)), ticket.c.id < row.id,
         ticket.c.received_at > row.received_at - WITHIN, near).order_by(ticket.c.id.desc()).limit(BESIDE)).all()
-    for number, found in best(_case(row), [(o.number, _case(o)) for o in others]):
+    for number, found in best(case_of(row), [(o.number, case_of(o)) for o in others]):
         if found.sure:
             try:
                 service.merge(c, number, [row.number], PROGRAM, now)
@@ -79,25 +64,6 @@ def _match(c: Connection, service: Service, row: Row[Any], now: datetime) -> Non
                 return
         else:
             service.propose(c, row.number, number, found.why(), now)
-
-
-def answered_before(c: Connection, row: Row[Any], text: str, now: datetime, limit: int = 3) -> Sequence[Answered]:
-    """What was answered at the same place on the same topic, the last first."""
-    said = select(answer.c.text).where(answer.c.ticket == ticket.c.number, answer.c.kind == "final", answer.c.published_at.is_not(
-        None)).order_by(answer.c.id.desc()).limit(1).scalar_subquery().label("answered")
-    when = select(func.max(answer.c.published_at)).where(answer.c.ticket == ticket.c.number, answer.c.kind == "final") \
-        .scalar_subquery().label("answered_at")
-    rows = c.execute(select(ticket, first_text(LETTERS), said, when).where(
-        ticket.c.office == row.office, ticket.c.akimat == row.akimat, ticket.c.topic == row.topic,
-        ticket.c.status.in_(sorted(rules.DONE)), ticket.c.number != row.number, ticket.c.received_at > now - _REMEMBERED)
-        .order_by(ticket.c.id.desc()).limit(BESIDE)).all()
-    case = Case(text, row.location_text or "", row.topic, row.received_at)
-    return [Answered(r.number, r.answered_at or r.closed_at or r.received_at, r.answered, r.solved)
-            for r in rows if compared(case, _case(r))[0]][:limit]
-
-
-def _case(row: Row[Any]) -> Case:
-    return Case(row.text or "", row.location_text or "", row.topic, row.received_at)
 
 
 def _seen(c: Connection, newest: int) -> int:

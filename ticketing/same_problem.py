@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from monitor.core.text import fold
+from ticketing.named_places import KINDS, WIDE, Place, key, place_of
 
 WITHIN = timedelta(days=14)
 """Messages further apart are two occasions."""
@@ -30,10 +31,13 @@ SOON = timedelta(days=5)
 
 _WORD = re.compile(r"[^\W_]+")
 _STEM = 5
-_STREET = 4
-_KINDS = frozenset(fold(w) for w in ["улица", "улице", "улицы", "ул", "көшесі", "көшесінде", "көшесінің", "көше", "проспект", "пр", "даңғылы", "даңғыл", "мкр", "микрорайон", "микрорайоне", "ықшамауданы", "дом", "дома", "доме", "д", "үй", "үйдің", "үйде", "двор", "дворе", "аула", "ауласында", "подъезд", "подъезде", "остановка", "остановке", "аялдама", "аялдамасында", "аялдамасы", "район", "районе", "ауданы", "қаласы", "город", "городе", "село", "ауылы", "ауылында", "на", "в", "во", "у", "возле", "около", "жанында", "қасында", "напротив", "перекресток", "перекрестке", "қиылысында", "қиылысы", "угол", "бұрышы", "и", "мен", "и"])
 _EMPTY = frozenset(fold(w) for w in ["и", "в", "во", "на", "не", "что", "с", "со", "по", "к", "у", "за", "из", "от", "до", "для", "это", "как", "так", "уже", "мы", "нас", "нам", "вы", "я", "он", "она", "они", "то", "же", "бы", "ли", "но", "а", "или", "при", "о", "об", "мен", "және", "бұл", "да", "де", "та", "те", "үшін", "біз", "біздің", "бізде", "сіз", "ол", "осы", "сол", "бар", "жоқ", "бір", "әлі", "енді", "деп", "еді", "ма", "ме", "ба", "бе", "па", "пе", "ғой", "акимат", "акимату", "аким", "акиму", "уважаемый", "уважаемая", "здравствуйте", "добрый", "день", "пожалуйста", "просим", "прошу", "құрметті", "әкім", "әкімдік", "әкімі", "сәлеметсіздер", "сәлем", "өтінеміз"])
 _NEGATIONS = frozenset({"не", "нет", "жок"})
+
+
+_NEIGHBOURS = frozenset(frozenset(pair) for pair in (
+    ("power", "street_lighting"), ("roads", "safety"), *(("emergency", utility) for utility in ("water", "gas", "power"))))
+"""Topics between which two people choose for one trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,62 +72,61 @@ def likeness(one: Case, other: Case) -> Likeness | None:
         return None
     words = _shared(one.text, other.text)
     same, against = compared(one, other)
-    topic = one.topic == other.topic
-    found = Likeness(words, same, topic, apart / timedelta(hours=1), words >= NEAR_IDENTICAL and same and topic)
+    topic = one_topic(one.topic, other.topic)
+    found = Likeness(words, same, topic, apart / timedelta(hours=1), words >= NEAR_IDENTICAL and same and one.topic == other.topic)
     if against:
         return None
     if words >= NEAR_IDENTICAL:
         return found
-    if same and (words >= ALIKE or (topic and topic_says(one.topic) and apart <= SOON)):
+    if same and (words >= ALIKE or (topic and topic_says(one.topic) and topic_says(other.topic) and apart <= SOON)):
         return found
     return found if topic and words >= ALIKE else None
 
 
 def topic_says(topic: str) -> bool:
-    """Whether a topic is narrow enough to speak for one problem at one place."""
-    return topic not in ("other", "")
+    """Whether a topic is narrow enough to speak for one problem at one place: a school or a clinic has all kinds of them."""
+    return topic not in ("other", "", "education", "healthcare")
+
+
+def one_topic(a: str, b: str) -> bool:
+    """Whether two topics may be one problem seen by two people."""
+    return a == b or frozenset((a, b)) in _NEIGHBOURS
 
 
 def compared(one: Case, other: Case) -> tuple[bool, bool]:
-    """Whether two messages name the same place, and whether they name different ones."""
-    a, b = place_of(one.place or one.text), place_of(other.place or other.text)
-    streets = a.streets & b.streets
+    """Whether two messages name the same place, and whether they name different ones. What is exact decides: house, crossing, stop."""
+    a, b = _place(one), _place(other)
+    if a.buses and b.buses and not a.buses & b.buses:
+        return False, True
+    for x, y in ((a.pairs, b.pairs), (a.crossings, b.crossings), (a.stops, b.stops), (a.numbered, b.numbered)):
+        if x and y:
+            return bool(x & y), not x & y
+    if (a.near and b.near and not a.near & b.near) or _apart(a, b) or _apart(b, a):
+        return False, True
+    if a.exact or b.exact:
+        return False, False             # a street is not yet the house or the crossing
     apart = bool(a.houses and b.houses and not a.houses & b.houses)
-    if one.place and other.place:
-        return bool(streets) and not apart, not streets or apart
-    # Places read from the whole text: numbers are houses only beside a street that both name.
-    near = {(street, house) for street, house in a.pairs} & {(street, house) for street, house in b.pairs}
-    clash = bool(a.pairs and b.pairs and not near)
-    return bool(near) or (bool(streets) and bool(one.place or other.place) and not apart), clash
+    same = bool((one.place and _in(a, b)) or (other.place and _in(b, a))) and not apart
+    return same, bool(one.place and other.place) and (not a.words & b.words or apart)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Streets by their first letters, house numbers, and which number stands beside which street."""
-
-    streets: frozenset[str]
-    houses: frozenset[str]
-    pairs: frozenset[tuple[str, str]]
+def _in(place: Place, other: Place) -> bool:
+    """Whether a place that is no spot is named by another message, too: all of its names, and half of its words."""
+    return bool(place.words) and place.proper <= other.words and 2 * len(place.words & other.words) >= len(place.words)
 
 
-@lru_cache(maxsize=4096)
-def place_of(text: str) -> Place:
-    """What in a text may name a place."""
-    words = [w for w in _WORD.findall(fold(text[:1000])) if w not in _KINDS or w.isdigit()]
-    streets = frozenset(_sound(w) for w in words if not w[0].isdigit() and len(w) >= 3)
-    houses = frozenset(w for w in words if w[0].isdigit() and len(w) <= 5)
-    pairs = frozenset((_sound(a), b) for a, b in itertools.pairwise(words)
-                      if b[0].isdigit() and len(b) <= 5 and not a[0].isdigit() and len(a) >= 4)
-    return Place(streets, houses, pairs)
+def _apart(house: Place, park: Place) -> bool:
+    """Whether one is at a house and the other in a park, at a station: named after the same person, and not one place."""
+    return bool(house.pairs and not park.exact and park.objects & WIDE - house.objects)
 
 
-_SOUNDS = str.maketrans({"ю": "у", "я": "а", "э": "е", "ы": "и", "п": "б", "й": None, "ь": None, "ъ": None})
-
-
-def _sound(word: str) -> str:
-    """A street's name as both languages say it: Сәтбаев and Сатпаева, Дүйсенов and Дюсенова, Абай and Абая are one."""
-    said = word.translate(_SOUNDS)[:_STREET]
-    return said.rstrip("аеиоу") or said
+def _place(case: Case) -> Place:
+    """The place that was read out of a message; where that is no spot, what the whole message names."""
+    read = place_of(case.place) if case.place else Place()
+    if read.exact:
+        return read
+    whole = place_of(case.text)
+    return whole if whole.exact or not case.place else replace(read, buses=whole.buses, numbered=whole.numbered, near=whole.near, objects=whole.objects)
 
 
 @lru_cache(maxsize=4096)
@@ -132,8 +135,10 @@ def _signs(text: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     to `compared`: one house has many troubles."""
     words = _WORD.findall(fold(text[:4000]))
     address = {i for i, w in enumerate(words) if w[0].isdigit()} | {i - 1 for i, w in enumerate(words) if w[0].isdigit() and i}
+    place = place_of(text)
+    spots = frozenset(itertools.chain(place.stops, *place.crossings))
     kept = [w if w in _NEGATIONS else w[:_STEM] for i, w in enumerate(words)
-            if i not in address and (w in _NEGATIONS or (w not in _EMPTY and w not in _KINDS))]
+            if i not in address and not (spots and key(w) in spots) and (w in _NEGATIONS or (w not in _EMPTY and w not in KINDS))]
     return frozenset(kept), frozenset(itertools.pairwise(kept))
 
 

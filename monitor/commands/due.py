@@ -94,8 +94,7 @@ def said(step: Step) -> str:
     if name == "counted":
         return f"counted: {', '.join(values['days'])}"
     if name == "day_off":
-        return (f"day off: {values['day']} {values['kk']} / {values['ru']}"
-                + (" (the date is an estimate)" if values.get("estimated") else ""))
+        return f"day off: {values['day']} {values['en']}"       # the console is English; of an estimate the name says so
     if name == "worked_day":
         instead = f" instead of {values['instead_of']}" if "instead_of" in values else ""
         return f"worked day: {values['day']}{instead}"

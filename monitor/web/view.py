@@ -16,6 +16,7 @@ from monitor.parts import part_words
 from monitor.web import moments, words
 from monitor.web.units import Units
 from ticketing import ticket as rules
+from ticketing.answered import ago
 from ticketing.feed import FeedRow, Hole, SourceState
 
 MANY_CHARACTERS = 300
@@ -99,6 +100,9 @@ class View:
 
     def since(self, moment: datetime) -> str:
         return moments.since(moment, self.language, self.now)
+
+    def ago(self, moment: datetime) -> str:
+        return ago(moment, self.now, self.language)
 
     def span(self, since: datetime, until: datetime | None = None) -> str:
         return moments.span((until or self.now) - since, self.language)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from ticketing import appeal
 from ticketing import ticket as rules
-from ticketing.alike import Answered, answered_before
+from ticketing.answered import Answered, answered_before
 from ticketing.answering import answers_of, obligations_of, proposals_of, questions_of
 from ticketing.citizens import Told, family, told
 from ticketing.feed import names

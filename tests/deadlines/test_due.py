@@ -13,6 +13,7 @@ from plain import ZONE, inside, plain, works
 
 from config.timezone import ALMATY
 from config.workdays import DayOff, Worked, load_workdays
+from monitor.commands.due import said
 from ticketing.deadlines import Calendar, Term, UnknownYear, due, kazakhstan, registered_at
 
 ROWS = [line.split("\t") for line in
@@ -141,6 +142,7 @@ def test_the_derivation_names_article_holiday_estimate_and_calendar() -> None:
     eid = next(step for step in steps if step.get("day") == "2026-05-27")
     assert (eid["ru"], eid["estimated"]) == ("Курбан айт", True)
     assert "Құрбан айт" in eid["kk"]
+    assert said(eid) == "day off: 2026-05-27 Eid al-Adha (estimated)"
     assert "Победы" in next(step for step in steps if step.get("day") == "2026-05-11")["ru"]
     assert "holidays" in next(step for step in steps if step["step"] == "calendar")["version"]
 
@@ -226,7 +228,8 @@ worked:
     assert calendar.is_working(date(2026, 5, 27)), "the estimate of Kurban Ait was wrong"
     steps = due(datetime(2026, 11, 24, 17, 30, tzinfo=ZONE), Term.parse("25wh"), calendar).derivation
     assert {"step": "worked_day", "day": "2026-11-28", "instead_of": "2026-11-25"} in steps
-    assert any(step.get("ru") == "День города" for step in steps)
+    (own,) = [step for step in steps if step.get("ru") == "День города"]
+    assert said(own) == "day off: 2026-11-25 Day off", "the console is English"
     assert "city-1" in steps[-2]["version"]
 
 

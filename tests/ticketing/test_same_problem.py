@@ -23,7 +23,7 @@ HEAT = "На Естая 83 третий день нет отопления, де
 
 
 def test_the_labelled_pairs(knowledge) -> None:
-    """Written by us, half of the same pairs across languages: a wrong proposal costs a person a look, a wrong join more."""
+    """Written by us, most of the same pairs across languages, houses, crossings, stops and roads: a wrong proposal costs a person a look, a wrong join more."""
     def case(text: str, hours: float) -> Case:
         topic = subject(Text(text), knowledge.subject, knowledge.subject_words).topic or "other"
         return Case(text, "", topic, datetime(2026, 11, 20, tzinfo=UTC) + timedelta(hours=hours))
@@ -31,7 +31,7 @@ def test_the_labelled_pairs(knowledge) -> None:
     right = wrong = missed = 0
     with PAIRS.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    assert len(rows) >= 60
+    assert len(rows) >= 140
     for row in rows:
         found = likeness(case(row["a"], 0), case(row["b"], float(row["hours"])))
         same = row["same"] == "1"
@@ -40,7 +40,7 @@ def test_the_labelled_pairs(knowledge) -> None:
         assert found is None or not found.sure or same, "nothing is joined wrongly without a person"
         back = likeness(case(row["b"], float(row["hours"])), case(row["a"], 0))
         assert (found is None) == (back is None), "alike is alike from both sides"
-    assert right / (right + wrong) >= 0.95
+    assert right / (right + wrong) >= 0.98
     assert right / (right + missed) >= 0.85
 
 

@@ -21,6 +21,7 @@ from monitor.core.text import Text
 from monitor.core.verdict import Span
 from ticketing import groups
 from ticketing import ticket as rules
+from ticketing.answered import Answered, ago
 from ticketing.notify.buttons import Button, Press, Rows
 from ticketing.notify.mask import Privacy, clean, masked, shortened, shown
 from ticketing.notify.reminding import reminding
@@ -29,7 +30,7 @@ from ticketing.reminders import told
 READ = 4000
 """Characters of a post that are looked at for its excerpt."""
 
-EXCERPT, EXCERPT_LINES, PLACE, NAME = 700, 12, 200, 160
+EXCERPT, EXCERPT_LINES, PLACE, NAME, BEFORE = 700, 12, 200, 160, 160
 
 WAITING = frozenset({"registered", "assigned"})
 """States in which somebody must still say: mine, or not ours."""
@@ -97,6 +98,8 @@ class Facts:
     """The akimat it was redirected to, or is proposed to go to."""
     text: str = ""
     pii: tuple[Span, ...] = ()
+    before: tuple[Answered, ...] = ()
+    """What was answered at the same place on the same topic."""
 
     @property
     def proposed(self) -> bool:
@@ -213,9 +216,22 @@ class Wording:
             words = shortened(masked(text, facts.pii, privacy), EXCERPT // among, EXCERPT_LINES // among)
             if words:
                 lines.append(f"<blockquote>{shown(words, _)}</blockquote>")
+        if facts.status in rules.OPEN:
+            lines += [self._before(one, tongue, now, among, hushed=privacy == "none") for one in facts.before]
         if outcome:
             lines.append(f"<b>{outcome}</b>")
         return "\n".join(lines)
+
+    def _before(self, one: Answered, tongue: str, now: datetime, among: int, *, hushed: bool) -> str:
+        """A finished card of the same place and topic: when it was answered, what was said."""
+        _ = language(tongue).gettext
+        line = "♻️ " + _("The same place and topic: %(number)s, answered %(ago)s") % {
+            "number": self._link(one.number), "ago": html.escape(ago(one.at, now, tongue))}
+        if one.solved is False:
+            line += " · " + _("not solved, says the citizen")
+        if one.text and not hushed:
+            line += f": «{shown(shortened(masked(one.text[:READ], (), 'masked'), BEFORE // among, 2), _)}»"
+        return line
 
     def outcome(self, facts: Facts, person: Person, now: datetime) -> str:
         """Why there is nothing to press any more, as HTML; empty while the card waits for this reader."""

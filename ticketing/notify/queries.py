@@ -18,6 +18,7 @@ from monitor.store.tables import keep
 from monitor.store.verdicts import judged_post
 from ticketing import groups
 from ticketing import ticket as rules
+from ticketing.answered import answered_before
 from ticketing.notify.message import WAITING, Facts, Item, Letter, Notice, Person, news
 from ticketing.notify.quiet import QuietHours
 from ticketing.notify.reach import NOBODY, WAYS, Address, Group, Reach, Reader
@@ -82,6 +83,10 @@ def _in_chunks(c: Connection, query: Any, column: Any, values: Sequence[Any]) ->
 
 # --- what
 
+SHOWN_BEFORE = 2
+"""Finished cards of the same place and topic that a message shows."""
+
+
 def facts(c: Connection, numbers: Iterable[str], *, words: bool) -> dict[str, Facts]:
     """What may be said of these tickets, by number; `words` brings the text of the post that opened each."""
     wanted = list(numbers)
@@ -104,6 +109,7 @@ def _facts(c: Connection, row: Row[Any], words: bool) -> Facts:
         judged = judged_post(c, origin) if origin is not None else None
         if judged is not None:
             text, pii = judged.post.text, judged.verdict.pii
+    before = answered_before(c, row, text, row.received_at, SHOWN_BEFORE) if words and row.status in rules.OPEN else ()
     moved_to = (row.proposal or {}).get("redirect")
     if row.status == "redirected":
         moves = [e for e in entries_of(c, row.number) if e.action == "redirect"]
@@ -111,7 +117,7 @@ def _facts(c: Connection, row: Row[Any], words: bool) -> Facts:
     return Facts(
         id=row.id, number=row.number, status=row.status, office=row.office, akimat=row.akimat, topic=row.topic,
         kind=row.kind, urgency=row.urgency, due_first=row.due_first, due_final=row.due_final, location=row.location_text, responsible=row.responsible,
-        responsible_name=row.who or "", reacted_at=row.first_reaction_at, moved_to=moved_to, text=text, pii=pii)
+        responsible_name=row.who or "", reacted_at=row.first_reaction_at, moved_to=moved_to, text=text, pii=pii, before=tuple(before))
 
 
 def ticket_by_id(c: Connection, id_: int) -> Row[Any] | None:
