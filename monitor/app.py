@@ -41,6 +41,7 @@ from monitor.live import Live
 from monitor.pictures import OpenWeb, Pictures
 from monitor.pipeline import Pipeline
 from monitor.publish import Publisher
+from monitor.renewal import SPEAKING, Speaking
 from monitor.response.alerts import Policy as AlertPolicy
 from monitor.response.alerts import Telling
 from monitor.setting import WRONG, Setting, models, now, options_of
@@ -49,6 +50,7 @@ from monitor.store.engine import Database, reason_of
 from monitor.store.sources import switch_off
 from monitor.surges import SurgeWatch
 from monitor.web import WebOptions, build
+from monitor.web.site import SITE
 from ticketing import groups, people
 from ticketing.bot.citizen import CitizenBot
 from ticketing.bot.inbound import Inbox
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("qulaq")
 
+BOT_SOURCE = "telegram-bot"
+"""The source that polls for the bots where no configured one has their token."""
 LOCK_WAITS = 3.0
 """Seconds that one write waits for another program to let go of the database, before it is put off."""
 
@@ -114,7 +118,7 @@ class App:
     notice: str = ""
     ready: Callable[[str], None] = field(default=lambda _address: None)
     _sources: dict[str, tuple[Source, Collector, asyncio.Task[None]]] = field(default_factory=dict)
-    _mail: EmailChannel | None = None
+    _speaking: Speaking = field(default_factory=Speaking)
     _told: Outbox | None = None
     _citizens: CitizenBot | None = None
     _voices: dict[str, tuple[str, Answers]] = field(default_factory=dict)
@@ -170,7 +174,7 @@ class App:
                     group.create_task(ToCitizens(self.db, service, channel, clock=now).run(), name="to citizens")
                     group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
-                    group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
+                    group.create_task(Inbox(self.db, dict.fromkeys((_bot_source(self.settings).name, BOT_SOURCE), bot)).run(), name="inbox")
                 await self._drive(group, http)
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
                                  learned=lambda: self.setting.learned, service=service)
@@ -188,6 +192,7 @@ class App:
         options = WebOptions(public_url=at.address, metrics_token=token, behind_proxy=at.behind_proxy, notice=self.notice)
         pages = build(self.db, live, service, options, now, lambda: self.setting.channels, self._answering,
                       lambda: self.settings.retention, lambda: self.setting.judge(), self._receiver)
+        self._speaking.metrics_token = lambda token: setattr(pages[SITE], "options", replace(pages[SITE].options, metrics_token=token))
         runner = web.AppRunner(pages, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -219,17 +224,19 @@ class App:
             return None
         bot = await stack.enter_async_context(
             open_bot(settings.telegram.token.get_secret_value(), settings.telegram.api_url))
-        return TelegramChannel(bot, self._wording(address))
+        channel = self._speaking.telegram = TelegramChannel(bot, self._wording(address))
+        stack.push_async_callback(channel.close)
+        return channel
 
     async def _outbox(self, stack: AsyncExitStack, telegram: TelegramChannel | None, address: str) -> Outbox | None:
         """The ways by which staff, and another system of the office, are told; None where there is none."""
         settings = self.settings
         channels: dict[str, Channel] = {} if telegram is None else {telegram.name: telegram}
         if settings.email is not None:
-            self._mail = EmailChannel(settings.email, self._wording(address))
-            channels[self._mail.name] = self._mail
+            mail = self._speaking.mail = EmailChannel(settings.email, self._wording(address))
+            channels[mail.name] = mail
         if settings.webhook is not None:
-            hook = await stack.enter_async_context(open_hook(settings.webhook))
+            hook = self._speaking.hook = await stack.enter_async_context(open_hook(settings.webhook))
             channels[hook.name] = hook
         if not channels:
             return None
@@ -311,15 +318,16 @@ class App:
             watch.judge_by(setting.rules)
         if channel is not None and staff is not None:
             channel.wording = staff.wording = self._wording(channel.wording.public_url)
-        if self._mail is not None:
-            self._mail.wording = self._wording(self._mail.wording.public_url)
+        fixed = self._speaking.taken(before, self.settings)
+        if self._told is not None and any(getattr(before, name) != getattr(self.settings, name) for name in SPEAKING):
+            await self._written(self._told.renewed, now())
+        if self._speaking.mail is not None:
+            self._speaking.mail.wording = self._wording(self._speaking.mail.wording.public_url)
         if self._told is not None:
             self._told.leave_alone(self._quiet())
         await self._written(_seat_offices, self.settings, setting.knowledge)
         await self._written(rotate_after, self.settings.retention.author_key_days, now())
         await self._drive(group, http)
-        fixed = [name for name in ("database", "web", "telegram", "email", "webhook")
-                 if getattr(before, name) != getattr(self.settings, name)]
         log.info("config taken over", sources=len(self._sources), **({"needs_restart": fixed} if fixed else {}))
 
     def _tell_models(self, before: Learned | None) -> None:
@@ -377,7 +385,7 @@ def _bot_source(settings: Settings) -> Source:
     for source in settings.sources:
         if source.network == "telegram" and source.enabled and _token(source) == bot.token.get_secret_value():
             return source
-    made = Source.model_validate({"name": "telegram-bot", "network": "telegram"})
+    made = Source.model_validate({"name": BOT_SOURCE, "network": "telegram"})
     made._settings = models()["telegram"](token=bot.token, api_url=bot.api_url)
     return made
 

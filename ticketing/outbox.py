@@ -34,6 +34,8 @@ DRAIN_WAITS = 5.0
 
 _FAILING = "failing"
 """How the reason of a delivery begins that waits because the way there was broken."""
+_BARRED = "barred"
+"""And because the channel refused us."""
 
 BACK = 2.0
 """Seconds by which the clock must have been set back before what waits is moved with it."""
@@ -96,6 +98,11 @@ class Outbox:
         for lane in self._lanes:
             lane.quiet = quiet
 
+    def renewed(self, c: Connection, now: datetime) -> None:
+        """The channels got new secrets: what waits because an old one was refused goes out now."""
+        for lane in self._lanes:
+            lane.renewed(c, now)
+
     async def run(self) -> None:
         """For ever."""
         async with asyncio.TaskGroup() as group:
@@ -153,6 +160,10 @@ class _Lane:
         """Seconds by which the clock was ahead of the steady one when it was last looked at."""
         self._held_back = False
         """Whether the last step found something due that the pace did not let go yet."""
+
+    def renewed(self, c: Connection, now: datetime) -> None:
+        queries.hurry(c, self._channel.name, _BARRED, now)
+        self._down_until = 0.0
 
     async def run(self) -> None:
         await self._recall()

@@ -44,7 +44,7 @@ class EmailChannel:
                  trust: ssl.SSLContext | None = None) -> None:
         self.wording = wording
         self.steady = steady
-        self._settings = settings
+        self.settings = settings
         self._trust = trust
 
     def closed_until(self) -> float:
@@ -64,7 +64,7 @@ class EmailChannel:
 
     async def send(self, letter: Letter, now: datetime) -> Mapping[str, Any]:
         """Send a letter; its handle is the Message-ID, the same for each repeat, so that mail programs show one."""
-        mail = written(letter, self.wording, self._settings, now)
+        mail = written(letter, self.wording, self.settings, now)
         try:
             await asyncio.to_thread(self._deliver, mail)
         except ChannelError:
@@ -74,7 +74,7 @@ class EmailChannel:
         return {"id": str(mail["Message-ID"])}
 
     def _deliver(self, mail: EmailMessage) -> None:
-        s = self._settings
+        s = self.settings
         trust = self._trust
         if s.security != "none" and trust is None:
             trust = ssl.create_default_context()

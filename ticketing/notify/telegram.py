@@ -99,20 +99,25 @@ async def open_bot(token: str, api_url: str = "https://api.telegram.org", limits
     try:
         yield bot
     finally:
-        for request in bot._request:
-            await request.shutdown()
+        await close(bot)
+
+
+async def close(bot: StaffBot) -> None:
+    """Close a bot's connections."""
+    for request in bot._request:
+        await request.shutdown()
 
 
 def make_bot(token: str, api_url: str = "https://api.telegram.org", limits: Limits = LIMITS, *,
-             read_timeout: float = 30.0) -> StaffBot:
-    """As `open_bot`, for who closes it."""
+             read_timeout: float = 30.0, limiter: PaceLimiter | None = None) -> StaffBot:
+    """As `open_bot`, for who closes it; with the `limiter` of an earlier bot its pace goes on."""
     def request() -> HTTPXRequest:
         return HTTPXRequest(connection_pool_size=16, read_timeout=read_timeout, write_timeout=15.0, connect_timeout=10.0,
                             pool_timeout=30.0)
 
     base = api_url.rstrip("/")
     return ExtBot(token, base_url=f"{base}/bot", base_file_url=f"{base}/file/bot", request=request(),
-                  get_updates_request=request(), rate_limiter=PaceLimiter(Pace(time.monotonic(), limits)))
+                  get_updates_request=request(), rate_limiter=limiter or PaceLimiter(Pace(time.monotonic(), limits)))
 
 
 def limiter_of(bot: StaffBot) -> PaceLimiter:
@@ -159,6 +164,17 @@ class TelegramChannel:
         self.bot = bot
         self.wording = wording
         self._limiter = limiter_of(bot)
+        self._replaced: list[StaffBot] = []
+
+    def speak_as(self, token: str, api_url: str) -> None:
+        """Go on with another token: @BotFather gave a new one. Pace and orders to wait stay; what is being said is said to its end."""
+        self._replaced.append(self.bot)
+        self.bot = make_bot(token, api_url, limiter=self._limiter)
+
+    async def close(self) -> None:
+        """Close the connections of the bots that this one replaced, and of the last one."""
+        for bot in (*self._replaced, self.bot):
+            await close(bot)
 
     def steady(self) -> float:
         """Seconds of the clock that the pace is kept by."""

@@ -49,9 +49,13 @@ class Hook:
 
     def __init__(self, session: aiohttp.ClientSession, settings: Webhook,
                  steady: Callable[[], float] = time.monotonic) -> None:
-        self.actions = frozenset(settings.actions)
-        self._session, self._settings, self.steady = session, settings, steady
+        self._session, self.steady = session, steady
+        self.take(settings)
         self._closed_until = float("-inf")
+
+    def take(self, settings: Webhook) -> None:
+        """Go on with these: a new secret, another address."""
+        self.actions, self._settings = frozenset(settings.actions), settings
 
     def closed_until(self) -> float:
         """Until when the other system asked for silence."""
