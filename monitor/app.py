@@ -154,7 +154,6 @@ class App:
                 group.create_task(Pictures(self.db, http, open_web, self._receivers.get, now).run(), name="pictures")
                 group.create_task(likeness.run(self.db, service, now), name="likeness")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now, others=() if channel is None else (BOT,))
-                group.create_task(publisher.run(), name="publisher")
                 staff = None
                 if outbox is not None:
                     group.create_task(outbox.run(), name="outbox")
@@ -171,6 +170,7 @@ class App:
                     group.create_task(Edits(self.db, channel).run(), name="edits")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
+                group.create_task(publisher.run(), name="publisher")    # now that those it speaks through are there
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
                                  learned=lambda: self.setting.learned, service=service)
                 daily(jobs, self.db, lambda: self.settings.proof, now)
