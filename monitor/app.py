@@ -28,10 +28,11 @@ from config.reminders import Reminders
 from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import Answers, secrets_of
-from monitor import likeness
+from monitor import adopted, likeness
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
+from monitor.forever import for_ever
 from monitor.hearing import Listening
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
@@ -56,6 +57,7 @@ from ticketing.bot.staff import StaffBot
 from ticketing.bot.two import TwoBots
 from ticketing.bot.voice import SpeakingBot
 from ticketing.citizens import BOT
+from ticketing.notify.callback import Callback
 from ticketing.notify.channel import Channel
 from ticketing.notify.edits import Edits
 from ticketing.notify.email import EmailChannel
@@ -168,11 +170,14 @@ class App:
                     group.create_task(ToCitizens(self.db, service, channel, clock=now).run(), name="to citizens")
                     group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
+                    group.create_task(for_ever(Callback(self.db, channel, now).look, 15.0, log, down="the database cannot be used; "
+                                               "erased words are called back later", fault="erased words cannot be called back"), name="callback")
                     group.create_task(Inbox(self.db, {_bot_source(self.settings).name: bot}).run(), name="inbox")
                 await self._drive(group, http)
                 group.create_task(publisher.run(), name="publisher")    # now that those it speaks through are there
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
-                                 learned=lambda: self.setting.learned, service=service)
+                                 learned=lambda: self.setting.learned, service=service,
+                                 forget=lambda texts: adopted.forget(self.settings.models, texts) if self.settings.models else 0)
                 daily(jobs, self.db, lambda: self.settings.proof, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)

@@ -180,7 +180,7 @@ class Talk:
             lines.append(html.escape(asks[one.step], quote=False) + ":" if template else _(asks[one.step]))
             if one.data.get("old"):
                 lines.append(f"<pre>{whole_text(one.data['old'])}</pre>")
-        return Say(one.chat, "\n".join(lines), rows, dialogue=(one.chat, one.account, one.nonce))
+        return Say(one.chat, "\n".join(lines), rows, dialogue=(one.chat, one.account, one.nonce), about=one.ticket)
 
     def _preview(self, c: Connection, one: Dialogue, person: Account, now: datetime) -> list[str]:
         """What would be said, and what the check warns of."""
