@@ -282,6 +282,10 @@ class Source(BaseModel):
                                   "inside it.")
     every: Every | None = Field(default=None, description="Time between polls; the network's own default where absent.")
     enabled: bool = Field(default=True, description="false: known, shown, but not asked.")
+    confirms: bool = Field(
+        False, description="Answer a post that became a card with its number and the address of its state, where the network lets "
+                           "us. Needs web.public_url.")
+    confirms_an_hour: int = Field(20, ge=1, le=1000, description="So many such answers in an hour, at most; the rest gets none.")
     keep_raw: bool = Field(False, description="Keep what the network sent beside the post (erasable).")
     _settings: BaseModel | None = PrivateAttr(None)
 
@@ -541,6 +545,9 @@ class _Loading:
         self._unique(lists["sources"], "sources", "name")
         self._unique(lists["sources"], "sources", "inbox")      # two would take each other's letters
         self._one_consumer(lists["sources"], telegram)
+        for i, source in enumerate(sources):
+            if source is not None and source.confirms and rest is not None and not rest.web.public_url:
+                document.problem(("sources", i, "confirms"), "names the address of the pages to citizens: write web.public_url")
         unset = [Problem(str(document.path), document.line(where), spelled(where), message)
                  for where, message in self.secrets.missing.items()]
         if self.insist:

@@ -196,8 +196,24 @@ class Answers(Protocol):
         """Post `text` as a reply; returns its native id, so that the next poll knows it as ours. Raises one of the four
         errors, or `CannotAnswer` where the network says that this post cannot be answered. `Transient` and `RateLimited`
         only where it is certain that nothing was posted: they are tried again; what is uncertain is `Transient` with
-        `sent=True`, and a person looks. Never asks twice by itself."""
+        `sent=True`: it is looked for (`SaysWhatStands`, `once_within`), else a person looks. Never asks twice by itself."""
         ...
+
+
+@runtime_checkable
+class SaysWhatStands(Protocol):
+    """A connector that can see whether its own answer stands under a post: asked after a try whose end is not known."""
+
+    async def stands(self, http: Http, post: Post, text: str) -> str | None:
+        """The native id of our reply with these words under this post; None where the network shows none. Raises one of the
+        four errors where it cannot be seen."""
+        ...
+
+
+def once_within(connector: object) -> float:
+    """For how many seconds the network takes the same answer to the same post as one, by a mark that the connector derives from
+    both: `once_within: ClassVar[float]`. 0: it does not, and what is uncertain is never sent again."""
+    return float(getattr(connector, "once_within", 0.0))
 
 
 @runtime_checkable

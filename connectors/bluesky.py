@@ -165,6 +165,14 @@ class Bluesky:
             raise _documented(e) from None
         return ident(document(said.body, "Bluesky"), "uri")
 
+    async def stands(self, http: Http, post: Post, text: str) -> str | None:
+        """Our reply among our own newest records. https://docs.bsky.app/docs/api/com-atproto-repo-list-records"""
+        await self._sign_in(http)
+        own = await self._get(http, "com.atproto.repo.listRecords", {
+            "repo": self._did, "collection": "app.bsky.feed.post", "limit": "100"})
+        return next((words(one, "uri") for one in parts(own, "records") if words(part(one, "value"), "text") == text
+                     and words(part(one, "value", "reply", "parent"), "uri") == post.native_id), None)
+
     def can_answer(self, post: Post, now: datetime) -> str | None:
         """Only with an account."""
         return None if self._settings.handle else NOT_ALLOWED

@@ -101,6 +101,13 @@ class Facebook:
         return graph.made(await graph.write(http, f"{self._base}/{post.native_id}/comments", self._token, WHERE,
                                             form={"message": text}), WHERE)
 
+    async def stands(self, http: Http, post: Post, text: str) -> str | None:
+        """Our comment among the newest below the post."""
+        answer, body = await graph.read(http, f"{self._base}/{post.native_id}/comments", self._token, WHERE, {
+            "fields": "id,message,from{id}", "filter": "stream", "order": "reverse_chronological", "limit": "100"})
+        return next((one["id"] for one in items(answer, "data", WHERE, body) if isinstance(one, dict) and isinstance(one.get("id"), str)
+                     and words(one, "message") == text and words(part(one, "from"), "id") == self.account), None)
+
     async def probe(self, http: Http) -> list[str]:
         """Which page it is, and what of it can be read."""
         me, _ = await graph.read(http, f"{self._base}/{self.account}", self._token, WHERE, {"fields": "name,username"})

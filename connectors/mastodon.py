@@ -39,6 +39,8 @@ class Mastodon:
 
     name: ClassVar[str] = "mastodon"
     poll_every: ClassVar[float] = 60.0
+    once_within: ClassVar[float] = 3000.0
+    """An Idempotency-Key is kept for an hour. https://docs.joinmastodon.org/methods/statuses/#create"""
     max_requests_per_poll: ClassVar[int] = 2 * PAGES + 1
     """Pages, the ids of accounts looked up before the first of theirs, and posts asked again."""
     limits: ClassVar[tuple[Limit, ...]] = (Limit("account", 300, 300, "https://docs.joinmastodon.org/api/rate-limits/"),)

@@ -90,6 +90,8 @@ class Vk:
 
     name: ClassVar[str] = "vk"
     poll_every: ClassVar[float] = 60.0
+    once_within: ClassVar[float] = 1800.0
+    """`random_id` holds for an hour, `guid` for a time that VK does not say. https://dev.vk.com/ru/method/messages.send"""
     max_requests_per_poll: ClassVar[int] = 1 + FURTHER + 2 * ROUNDS
     limits: ClassVar[tuple[Limit, ...]] = (
         Limit("token", 3, 1, "https://dev.vk.com/ru/api/api-requests"),

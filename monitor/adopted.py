@@ -5,12 +5,13 @@ It is written by `qulaq learn adopt` and read by the daemon, at the start and wh
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container, Iterable
 from pathlib import Path
 
 import msgspec
 
 from monitor.learning.archive import BrokenModel, digest, unpack
+from monitor.learning.history import BadExample, Label, as_example
 from monitor.learning.inforce import TARGETS, InForce, Learned, unfit
 
 IN_FORCE = "in-force.json"
@@ -50,6 +51,65 @@ def put(folder: Path, target: str, name: str, data: bytes, sample: Path) -> None
     fresh = folder / f"{IN_FORCE}.tmp"
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode({**known, target: [*known.get(target, []), name]}), indent=2))
     fresh.replace(folder / IN_FORCE)
+
+
+FORGOTTEN = ".forgotten"
+"""After the name that a sample had before rows of it were erased; within, the name that it has now."""
+
+
+def sample_name(rows: Iterable[tuple[Label, str]]) -> str:
+    """A name for the rows of a sample: their ids and texts."""
+    return digest(msgspec.json.encode(list(rows)))
+
+
+def sample_now(folder: Path, name: str) -> str:
+    """What the sample that once had this name is called now: an erasure may have taken rows out of it."""
+    for _ in range(10_000):
+        moved = folder / f"{Path(name).name}{FORGOTTEN}"
+        if not moved.is_file():
+            break
+        name = moved.read_text(encoding="ascii").strip()
+    return name
+
+
+def forget(folder: Path, texts: Collection[str], *, dry_run: bool = False) -> int:
+    """Take the rows with these texts out of the frozen samples of a folder. Returns how many rows. Raises OSError.
+
+    First the new file, then the pointer from the old name, then the old file goes: a kill leaves at worst both.
+    """
+    wanted = {_plain(text) for text in texts if _plain(text)}
+    gone = 0
+    for path in sorted(folder.glob(f"*{SAMPLE}")) if wanted else ():
+        kept: list[bytes] = []
+        rows: list[tuple[Label, str]] = []
+        lines = path.read_bytes().splitlines(keepends=True)
+        for line in lines:
+            try:
+                row = as_example(msgspec.json.decode(line), None, ())
+            except (msgspec.DecodeError, UnicodeDecodeError, BadExample):
+                if any(word in _plain(line.decode("utf-8", "replace")) for word in wanted):
+                    continue
+                kept.append(line)
+                continue
+            if _plain(row.text) not in wanted:
+                kept.append(line)
+                rows.append((row.id, row.text))
+        if len(kept) == len(lines):
+            continue
+        gone += len(lines) - len(kept)
+        if dry_run:
+            continue
+        old, new = path.name.removesuffix(SAMPLE), sample_name(rows)
+        fresh = folder / f"{new}{SAMPLE}"
+        fresh.touch(mode=0o600)     # it holds texts
+        fresh.write_bytes(b"".join(kept))
+        (folder / f"{old}{FORGOTTEN}").write_text(new, encoding="ascii")
+        path.unlink()
+    return gone
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def in_force(folder: Path, topics: Container[str]) -> Learned:

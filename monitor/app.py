@@ -29,10 +29,11 @@ from config.reminders import Reminders
 from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import Answers, secrets_of
-from monitor import likeness
+from monitor import adopted, likeness
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
+from monitor.forever import for_ever
 from monitor.hearing import Listening
 from monitor.http import WebHttp
 from monitor.jobs import scheduler
@@ -59,6 +60,7 @@ from ticketing.bot.staff import StaffBot
 from ticketing.bot.two import TwoBots
 from ticketing.bot.voice import SpeakingBot
 from ticketing.citizens import BOT
+from ticketing.notify.callback import Callback
 from ticketing.notify.channel import Channel
 from ticketing.notify.edits import Edits
 from ticketing.notify.email import EmailChannel
@@ -159,7 +161,6 @@ class App:
                 group.create_task(Pictures(self.db, http, open_web, self._receivers.get, now).run(), name="pictures")
                 group.create_task(likeness.run(self.db, service, now), name="likeness")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now, others=() if channel is None else (BOT,))
-                group.create_task(publisher.run(), name="publisher")
                 staff = None
                 if outbox is not None:
                     group.create_task(outbox.run(), name="outbox")
@@ -174,10 +175,14 @@ class App:
                     group.create_task(ToCitizens(self.db, service, channel, clock=now).run(), name="to citizens")
                     group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")
+                    group.create_task(for_ever(Callback(self.db, channel, now).look, 15.0, log, down="the database cannot be used; "
+                                               "erased words are called back later", fault="erased words cannot be called back"), name="callback")
                     group.create_task(Inbox(self.db, dict.fromkeys((_bot_source(self.settings).name, BOT_SOURCE), bot)).run(), name="inbox")
                 await self._drive(group, http)
+                group.create_task(publisher.run(), name="publisher")    # now that those it speaks through are there
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
-                                 learned=lambda: self.setting.learned, service=service)
+                                 learned=lambda: self.setting.learned, service=service,
+                                 forget=lambda texts: adopted.forget(self.settings.models, texts) if self.settings.models else 0)
                 daily(jobs, self.db, lambda: self.settings.proof, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)

@@ -24,7 +24,7 @@ from ticketing.handover import any_stuck, from_the_absent
 from ticketing.owed import any_broken, note_broken
 from ticketing.pausing import any_over
 from ticketing.reminding import Reminding, put
-from ticketing.retention import rules
+from ticketing.retention import Forget, rules
 from ticketing.rota import any_to_turn, turn
 from ticketing.service import Service
 
@@ -36,14 +36,15 @@ log = structlog.get_logger(__name__)
 
 def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[], datetime],
               reminding: Reminding | None = None, salt: Callable[[], bytes] = lambda: os.urandom(16),
-              learned: Callable[[], Learned | None] = lambda: None, service: Service | None = None) -> AsyncIOScheduler:
+              learned: Callable[[], Learned | None] = lambda: None, service: Service | None = None,
+              forget: Forget = lambda _texts: None) -> AsyncIOScheduler:
     """The jobs, not yet started; `retained` is asked each time. A job that was missed while the machine slept runs once,
     not as often as it was missed."""
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
 
     async def retention() -> None:
         try:
-            await tidy(db, retained(), clock)
+            await tidy(db, retained(), clock, forget)
             await db.write(rotate_after, retained().author_key_days, clock())
         except (SQLAlchemyError, OSError) as e:     # OSError: the erasure list outside cannot be written
             log.error("what has expired cannot be erased now; it is tried again in an hour",
@@ -118,11 +119,11 @@ async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetim
     return len(messages)
 
 
-async def tidy(db: Database, policy: Retention, clock: Callable[[], datetime]) -> int:
+async def tidy(db: Database, policy: Retention, clock: Callable[[], datetime], forget: Forget = lambda _texts: None) -> int:
     """Apply every rule of retention in small transactions. Returns how many texts of posts expired."""
     now = clock()
     expired = await db.read(_expired)
-    for rule in rules(policy, now, lambda: os.urandom(16)):
+    for rule in rules(policy, now, lambda: os.urandom(16), forget):
         while await db.write(rule.step):
             pass
     expired = await db.read(_expired) - expired

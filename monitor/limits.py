@@ -267,6 +267,11 @@ class PacedVoice:
     def __init__(self, connector: Answers, limiter: Limiter, account: Account) -> None:
         self._connector, self._limiter, self._account = connector, limiter, account
 
+    @property
+    def behind(self) -> Answers:
+        """The connector itself."""
+        return self._connector
+
     def can_answer(self, post: Post, now: datetime) -> str | None:
         """What the connector knows beforehand; nothing where it knows nothing."""
         return self._connector.can_answer(post, now) if isinstance(self._connector, KnowsBeforehand) else None

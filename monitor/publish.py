@@ -1,7 +1,9 @@
 """Takes what citizens are told out to their threads: one at a time for each network, paced, each result written down.
 
-A reply stands in public, so a repeat is worse than a wait: it is marked before it goes out, and one whose outcome a crash
-left unknown is not sent again; a person looks. Where no source of ours can answer, a person posts it.
+A reply stands in public, so a repeat is worse than a wait: it is marked before it goes out. Where the end of a try is not known (a
+time-out, a crash), it is looked for where the network shows it (`SaysWhatStands`), sent again where the network takes the same
+twice as one (`once_within`), and left to a person everywhere else. Where no source of ours can answer, a person posts it.
+What the program says by itself (`ticketing.confirming`) is left to nobody: it is said once, or not at all.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.languages import N_
-from connectors.base import Answers, Http, KnowsBeforehand
+from connectors.base import Answers, Http, KnowsBeforehand, SaysWhatStands, once_within
 from connectors.errors import AuthError, BadPayload, CannotAnswer, RateLimited, SourceError, Transient
 from monitor.core.post import Post
 from monitor.store.engine import Database, reason_of
 from monitor.store.verdicts import judged_post
+from ticketing import confirming
 from ticketing.attaching import photos_with
 from ticketing.citizens import BY_HAND, CHANNEL
 from ticketing.service import Service
@@ -53,6 +56,9 @@ class Pace:
     attempts: int = 100
     """About a day of failures, then it is given up, and a person may try again."""
     look: float = 2.0
+    look_again: float = 60.0
+    """Before it is looked whether an answer stands whose try ended unknown: a network shows it a moment later."""
+    looks: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,10 @@ class Reply:
     post: Post | None
     text: str | None
     photos: tuple[bytes, ...] = ()
+    since: datetime | None = None
+    """When it was first sent, where the end of that try is not known."""
+    automatic: bool = False
+    about: str = ""
 
 
 class Publisher:
@@ -119,14 +129,19 @@ class Publisher:
         if reply.text is None or reply.post is None:
             await self._surely(service.failed, reply.delivery, ERASED, now)
             return True
+        if reply.automatic and (why := await self._db.read(confirming.stale, reply.about, reply.post, now)):
+            await self._surely(service.failed, reply.delivery, why, now)
+            return True
         if voice is None:
-            await self._surely(service.by_hand, [reply.delivery], NO_VOICE, now)
+            await self._left(reply, NO_VOICE, now)
             return True
         refusal = voice.can_answer(reply.post, now) if isinstance(voice, KnowsBeforehand) else None
         if refusal is not None:
-            await self._surely(service.by_hand, [reply.delivery], refusal, now)
+            await self._left(reply, refusal, now)
             return True
-        if not await self._db.write(self._mark, reply.delivery):
+        if reply.since is not None and (done := await self._looked(reply, voice, reply.since, now)) is not None:
+            return done
+        if not await self._db.write(self._mark, reply.delivery, reply.since or now):
             return True     # somebody posted it meanwhile
         try:
             if reply.photos and isinstance(voice, PhotoVoice):
@@ -136,22 +151,22 @@ class Publisher:
         except RateLimited as e:
             await self._wait(reply, str(e), e.retry_after, counted=False)
         except CannotAnswer as e:
-            await self._surely(service.by_hand, [reply.delivery], str(e), now)
+            await self._left(reply, str(e), now)
         except AuthError as e:
             self._said_down(reply.network, str(e))
-            await self._surely(service.by_hand, [reply.delivery], REFUSED, now)
+            await self._left(reply, REFUSED, now)
         except BadPayload as e:
             await self._surely(service.failed, reply.delivery, _line(e), self._clock())
         except (Transient, TimeoutError) as e:
             self._said_down(reply.network, str(e))
-            if isinstance(e, Transient) and e.sent:
-                await self._surely(service.by_hand, [reply.delivery], UNSURE, now)
+            if not isinstance(e, Transient) or e.sent:
+                await self._uncertain(reply, voice, now)
                 return True
             await self._wait(reply, _line(e), min(self._pace.longest_pause, self._pace.first_pause * 2.0 ** min(reply.attempts, 30)))
         except Exception as e:
             # Our own bug, or the network's: whether it stands there is not known, so it is not sent again.
             log.exception("an answer failed in a way that is a bug of ours", network=reply.network)
-            await self._surely(service.by_hand, [reply.delivery], f"{type(e).__name__}", now)
+            await self._left(reply, f"{type(e).__name__}", now)
         else:
             if reply.network in self._down:
                 self._down.discard(reply.network)
@@ -160,6 +175,45 @@ class Publisher:
             await self._surely(service.delivered, reply.delivery, handle, self._clock())
         at = self._clock() + timedelta(seconds=self._pace.between)
         self._not_before[reply.network] = max(at, self._not_before.get(reply.network, at))
+        return True
+
+    async def _left(self, reply: Reply, reason: str, now: datetime) -> None:
+        """No program can post it: a person has to; of what the program says by itself nobody is asked to."""
+        if reply.automatic:
+            await self._surely(self._service.failed, reply.delivery, reason, now)
+        else:
+            await self._surely(self._service.by_hand, [reply.delivery], reason, now)
+
+    async def _uncertain(self, reply: Reply, voice: Answers, now: datetime) -> None:
+        """Whether it stands there is not known: look in a while where that can be seen or does no harm, else a person looks."""
+        if _can_look(voice):
+            await self._surely(self._postpone, reply.delivery, UNSURE, now + timedelta(seconds=self._pace.look_again), 1)
+        else:
+            await self._left(reply, UNSURE, now)
+
+    async def _looked(self, reply: Reply, voice: Answers, since: datetime, now: datetime) -> bool | None:
+        """Look for a reply whose try ended unknown. None: it does not stand there, or the network takes it as the same one."""
+        behind = _behind(voice)
+        assert reply.post is not None, "asked before"
+        assert reply.text is not None, "asked before"
+        if isinstance(behind, SaysWhatStands):
+            try:
+                found = await behind.stands(self._http, reply.post, reply.text)
+            except (SourceError, TimeoutError) as e:
+                if reply.attempts + 1 >= self._pace.looks:
+                    await self._left(reply, UNSURE, now)
+                    return True
+                log.info("whether an answer stands cannot be seen yet", network=reply.network, reason=str(e)[:200])
+                await self._surely(self._postpone, reply.delivery, UNSURE, now + timedelta(
+                    seconds=self._pace.look_again * 2.0 ** min(reply.attempts, 8)), 1)
+                return True
+            if found is None:
+                return None
+            await self._surely(self._service.delivered, reply.delivery, {"native_id": found[:200]}, now)
+            return True
+        if now - since < timedelta(seconds=once_within(behind)):
+            return None
+        await self._left(reply, UNSURE, now)
         return True
 
     async def _surely(self, write: Callable[..., None], *args: object) -> None:
@@ -205,26 +259,35 @@ class Publisher:
             if "answer" in body:
                 text = c.execute(select(answer.c.text).where(answer.c.id == body["answer"])).scalar()
             photos = tuple(photos_with(c, int(body["answer"]))) if "answer" in body else ()
-            found[network] = Reply(row.id, network, row.attempts, judged.post if judged else None, text, photos)
+            since = (row.handle or {}).get("since") or (row.created_at.isoformat() if row.reason in (UNKNOWN, UNSURE) else None)
+            found[network] = Reply(row.id, network, row.attempts, judged.post if judged else None, text, photos,
+                                   datetime.fromisoformat(since) if since else None, row.kind == confirming.KIND, row.about)
         return list(found.values())
 
     @staticmethod
-    def _mark(c: Connection, id_: int) -> bool:
+    def _mark(c: Connection, id_: int, since: datetime) -> bool:
         """Note that it is on its way, before it is."""
         return c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state == "queued").values(
-            state="sending")).rowcount == 1
+            state="sending", handle={"since": since.isoformat()})).rowcount == 1
 
     @staticmethod
     def _postpone(c: Connection, id_: int, reason: str, at: datetime, counted: int) -> None:
-        c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state == "sending").values(
-            state="queued", reason=reason[:500], next_try_at=at, attempts=delivery.c.attempts + counted))
+        """Later; only of what is `UNSURE` is it remembered that it was sent."""
+        forget: dict[str, Any] = {} if reason == UNSURE else {"handle": None}
+        c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(("sending", "queued"))).values(
+            state="queued", reason=reason[:500], next_try_at=at, attempts=delivery.c.attempts + counted, **forget))
 
     def _recall(self, c: Connection) -> None:
-        """What was on its way when the program stopped: a person looks."""
-        ids = c.execute(update(delivery).where(delivery.c.channel.startswith(CHANNEL), delivery.c.state == "sending",
-                                               delivery.c.channel.not_in([CHANNEL + n for n in self._others])).values(
-            state="queued").returning(delivery.c.id)).scalars().all()
-        self._service.by_hand(c, ids, UNKNOWN, self._clock())
+        """What was on its way when the program stopped: it is looked for where that can be, else a person looks."""
+        rows = c.execute(update(delivery).where(delivery.c.channel.startswith(CHANNEL), delivery.c.state == "sending",
+                                                delivery.c.channel.not_in([CHANNEL + n for n in self._others])).values(
+            state="queued", reason=UNKNOWN).returning(delivery.c.id, delivery.c.channel, delivery.c.kind)).all()
+        sure = {network for network, voice in self._voices().values() if _can_look(voice)}
+        left = [row for row in rows if row.channel.removeprefix(CHANNEL) not in sure]
+        self._service.by_hand(c, [row.id for row in left if row.kind != confirming.KIND], UNKNOWN, self._clock())
+        for row in left:
+            if row.kind == confirming.KIND:
+                self._service.failed(c, row.id, UNKNOWN, self._clock())
 
 
 def _voice(reply: Reply, voices: Mapping[str, tuple[str, Answers]]) -> Answers | None:
@@ -233,6 +296,16 @@ def _voice(reply: Reply, voices: Mapping[str, tuple[str, Answers]]) -> Answers |
     if own is not None and own[0] == reply.network:
         return own[1]
     return next((voice for network, voice in voices.values() if network == reply.network), None)
+
+
+def _behind(voice: Answers) -> Answers:
+    """The connector itself, where something paces it."""
+    return getattr(voice, "behind", voice)
+
+
+def _can_look(voice: Answers) -> bool:
+    """Whether a try that ended unknown can be made sure of."""
+    return isinstance(_behind(voice), SaysWhatStands) or once_within(_behind(voice)) > 0
 
 
 def _line(error: SourceError | TimeoutError) -> str:

@@ -11,6 +11,7 @@ from config.procedure import Procedure, bundled, load_procedure
 from config.settings import ARTICLES, EXTERNAL_FORMAT, NUMBER_FORMAT, Office, Settings, Terms
 from config.workdays import BUNDLED, load_workdays
 from monitor.core.knowledge import Knowledge
+from ticketing.confirming import Confirming, settled_by
 from ticketing.deadlines import Calendar, CountFrom, Term, with_article
 from ticketing.routing import Rule
 
@@ -49,6 +50,7 @@ class Desk:
     own_accounts: frozenset[str] = field(default_factory=frozenset)
     procedure: Procedure = field(default_factory=bundled)
     external_format: re.Pattern[str] = re.compile(EXTERNAL_FORMAT)
+    confirming: Confirming = field(default_factory=lambda: Confirming({}, ""))
 
     def office_of(self, akimat: str) -> str | None:
         """The registering office: the nearest configured one at or above the addressee."""
@@ -94,7 +96,7 @@ def desk(settings: Settings | None, knowledge: Knowledge, days: Path = BUNDLED) 
     routing = tuple(Rule(r.place, frozenset(r.akimat), frozenset(r.topic), r.department, r.responsible, r.role)
                     for r in settings.routing)
     return Desk(knowledge, offices or None, replace(fallback, number_format=settings.number_format), routing,
-                frozenset(accounts), procedure, re.compile(settings.external_number_format))
+                frozenset(accounts), procedure, re.compile(settings.external_number_format), settled_by(settings))
 
 
 def _calendar(office: Office, days: Path) -> Calendar:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Table, and_, delete, insert, null, select, tuple_, update
+from sqlalchemy import Connection, Row, Table, and_, delete, func, insert, null, select, tuple_, update
 
 from config.settings import Retention
 from monitor.store.authors import author_key
 from monitor.store.tables import correction, damaged, event, inbound, post, unjudged, verdict
 from monitor.store.tombstones import PREFIX, bury, tombstone_key
+from ticketing import copies
 from ticketing.deadlines import Calendar, Term, due
 from ticketing.register import NewEntry, Secret, append
 from ticketing.tables import (
@@ -91,6 +92,18 @@ class Erased:
     counts: Counter[str] = field(default_factory=Counter)
     tombstones: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
+    texts: frozenset[str] = frozenset()
+    """What was written in the posts: for copies outside the database, and kept nowhere."""
+
+
+def would(c: Connection, scope: Scope) -> dict[str, int]:
+    """What an erasure would touch, counted and left alone: rows by table, and copies outside."""
+    found: Counter[str] = Counter(sealed=len(_sealed(c, scope)))
+    for one in ERASABLE:
+        column = one.table.c[one.key]
+        for part in _chunks(scope.posts if one.by == "post" else scope.numbers):
+            found[one.table.name] += c.execute(select(func.count()).select_from(one.table).where(column.in_(part))).scalar_one()
+    return {**{name: n for name, n in sorted(found.items()) if n}, **copies.outside(c, scope.numbers)}
 
 
 def of_number(c: Connection, row: Row[Any]) -> Scope:
@@ -152,6 +165,8 @@ def erase(c: Connection, scope: Scope, now: datetime, salt: Callable[[], bytes],
     if c.dialect.name == "sqlite":
         c.exec_driver_sql("PRAGMA secure_delete=ON")    # what is emptied is overwritten, not only forgotten
     _look_through(c, scope, done)
+    done.texts = texts_of(c, scope)
+    done.counts["messages to be called back"] = copies.call_back(c, scope.numbers, now)
     hidden = _sealed(c, scope)
     tombs = _tombstones(c, scope)
     for one in ERASABLE:
@@ -174,6 +189,14 @@ def erase(c: Connection, scope: Scope, now: datetime, salt: Callable[[], bytes],
     c.execute(insert(event), [{"at": now, "kind": "ticket", "ref": n} for n in done.numbers] + [
         {"at": now, "kind": "post", "ref": str(id_)} for id_ in sorted(scope.posts)]) if done.numbers or scope.posts else None
     return done
+
+
+def texts_of(c: Connection, scope: Scope) -> frozenset[str]:
+    """What is written in the posts of a scope."""
+    found: set[str] = set()
+    for ids in _chunks(scope.posts):
+        found |= {text for text in c.execute(select(post.c.text).where(post.c.id.in_(ids))).scalars() if text}
+    return frozenset(found)
 
 
 def _empty(c: Connection, one: Erasable, scope: Scope) -> int:

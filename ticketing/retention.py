@@ -5,7 +5,7 @@ Numbers and entries stay; texts, names and salts go, and the register says so. S
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,11 +41,15 @@ class Rule:
     """Returns the rows that went; 0 when nothing is left."""
 
 
-def rules(policy: Retention, now: datetime, salt: Callable[[], bytes]) -> list[Rule]:
-    """All rules under this policy, as of now."""
+Forget = Callable[[Collection[str]], object]
+"""Takes texts out of what lies outside the database; raises OSError."""
+
+
+def rules(policy: Retention, now: datetime, salt: Callable[[], bytes], forget: Forget = lambda _texts: None) -> list[Rule]:
+    """All rules under this policy, as of now. `forget` is told the texts of each erased card before the commit."""
     old = now - timedelta(days=policy.unaddressed_days)
     made = [
-        Rule("demand", "ticket", lambda c: len(waiting(c, now + AHEAD)), lambda c: _demands(c, policy, now, salt)),
+        Rule("demand", "ticket", lambda c: len(waiting(c, now + AHEAD)), lambda c: _demands(c, policy, now, salt, forget)),
         Rule("unaddressed", "post", lambda c: _count(c, select(post.c.id).join(verdict, verdict.c.post_id == post.c.id).where(
             post.c.collected_at < old, post.c.expired_at.is_(None), verdict.c.state.in_(NOBODYS))),
             lambda c: _expire(c, old, now, salt)),
@@ -56,7 +60,7 @@ def rules(policy: Retention, now: datetime, salt: Callable[[], bytes]) -> list[R
     ]
     if policy.closed_days is not None:
         closed = _closed(now - timedelta(days=policy.closed_days))
-        made.append(Rule("closed", "ticket", lambda c: _count(c, closed), lambda c: _close(c, policy, closed, now, salt)))
+        made.append(Rule("closed", "ticket", lambda c: _count(c, closed), lambda c: _close(c, policy, closed, now, salt, forget)))
     for table, column, before in ((event, event.c.at, now - EVENTS_KEPT), (damaged, damaged.c.at, now - EVENTS_KEPT),
                                   (inbound, inbound.c.at, now - EVENTS_KEPT), (session, session.c.expires_at, now),
                                   (link, link.c.expires_at, now - EVENTS_KEPT), (talk, talk.c.at, now - TALK_KEPT)):
@@ -87,22 +91,24 @@ def _closed(before: datetime) -> Any:
     return select(ticket.c.number).where(ticket.c.closed_at < before, ~told)
 
 
-def _close(c: Connection, policy: Retention, query: Any, now: datetime, salt: Callable[[], bytes]) -> int:
+def _close(c: Connection, policy: Retention, query: Any, now: datetime, salt: Callable[[], bytes],
+           forget: Forget) -> int:
     numbers = c.execute(query.order_by(ticket.c.id).limit(TICKETS)).scalars().all()
     for number in numbers:
-        _erase(c, policy, number, now, salt, "retention")
+        _erase(c, policy, number, now, salt, "retention", forget)
     return len(numbers)
 
 
-def _demands(c: Connection, policy: Retention, now: datetime, salt: Callable[[], bytes]) -> int:
+def _demands(c: Connection, policy: Retention, now: datetime, salt: Callable[[], bytes], forget: Forget) -> int:
     due = waiting(c, now + AHEAD)[:TICKETS]
     for asked in due:
-        if not _erase(c, policy, asked.number, now, salt, "demand"):
+        if not _erase(c, policy, asked.number, now, salt, "demand", forget):
             refuse(c, asked.number, now, "system", "there is no such number")
     return len(due) if len(due) == TICKETS else 0
 
 
-def _erase(c: Connection, policy: Retention, number: str, now: datetime, salt: Callable[[], bytes], why: Why) -> bool:
+def _erase(c: Connection, policy: Retention, number: str, now: datetime, salt: Callable[[], bytes], why: Why,
+           forget: Forget) -> bool:
     """Erase a ticket and write that down outside, before the commit: better a line too many than one missing."""
     row = ticket_by_number(c, number, lock=True)
     if row is None:
@@ -110,6 +116,7 @@ def _erase(c: Connection, policy: Retention, number: str, now: datetime, salt: C
     done = erase(c, of_number(c, row), now, salt, number=row.number, by="system", why=why)
     if policy.erasure_list is not None:
         erasure_list.write(policy.erasure_list, c, done.tombstones, now)
+    forget(done.texts)
     return True
 
 

@@ -26,6 +26,7 @@ from ticketing.acting import SYSTEM, Actor, Refused, state_of
 from ticketing.answering import Answering
 from ticketing.attaching import Attaching
 from ticketing.citizens import threads
+from ticketing.confirming import confirm
 from ticketing.deadlines import due, registered_at
 from ticketing.intake import Joining, Judged, Plan
 from ticketing.letters import letter, tell
@@ -290,6 +291,10 @@ class Service(Pausing, Merging, Answering, Attaching):
         if ready:       # their numbers are new: nobody can have been told of them
             c.execute(insert(delivery), [letter(given.numbers[o.key][0], "new_ticket", o.office, assigned.responsible, now)
                                          for o, _fields, assigned in ready])
+            if moved_from is None:
+                for o, _fields, _assigned in ready:
+                    confirm(c, self.desk.confirming, given.numbers[o.key][0], o.post_id, o.post, o.verdict.language,
+                            {span.kind for span in o.verdict.pii}, now)
             groups.announce(c, [(given.numbers[o.key][0], o.office) for o, _fields, _assigned in ready], now)
         c.execute(insert(event), [{"at": now, "kind": "ticket", "ref": n} for n, _seq in given.numbers.values()]
                   + [{"at": now, "kind": "ticket", "ref": given.numbers[n][0] if n in given.numbers else n}

@@ -336,6 +336,21 @@ dialogue = Table(
     Column("at", Utc, nullable=False),
 )
 
+# What our bot said to staff with a card's words in it, and what became of it once these were erased. ticketing.notify.callback
+spoken = Table(
+    "spoken", metadata,
+    Column("chat", Id, primary_key=True, autoincrement=False),
+    Column("message", Id, primary_key=True, autoincrement=False),
+    Column("ticket", Text, primary_key=True, index=True),    # number
+    Column("at", Utc, nullable=False),
+    Column("photo", Boolean, nullable=False, server_default=text("false")),
+    Column("state", Text, nullable=False),                   # stands; erased: waiting, deleted, edited, could_not
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_try_at", Utc, nullable=False),
+    Column("reason", Text),                                  # why it could not be called back
+    Index("ix_spoken_waits", "next_try_at", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+)
+
 # A picture as pages show it: made anew from what a citizen or staff attached, so that nothing but the picture is in it (no place,
 # no camera). ticketing.pictures
 picture = Table(

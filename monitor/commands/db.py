@@ -22,6 +22,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 
 from config.settings import Retention, Settings
+from monitor import adopted
 from monitor.commands import Unusable, add_database, first_problem, open_database, print_json, warn
 from monitor.setting import WRONG, read_settings
 from monitor.store import backup
@@ -76,9 +77,11 @@ def run(args: argparse.Namespace) -> int:
             guard.remove(c) if args.off else guard.install(c)
         print("off: put it on again after the repair" if args.off else "on")  # noqa: T201
         return 0
-    policy = _settings(args.config).retention
+    settings = _settings(args.config)
     try:
-        return {"backup": _backup, "restore": _restore, "erase": _erase}[args.verb](args, policy)
+        if args.verb == "erase":
+            return _erase(args, settings.retention, settings.models)
+        return {"backup": _backup, "restore": _restore}[args.verb](args, settings.retention)
     except backup.BackupFault as e:
         raise Unusable(str(e)) from e
 
@@ -208,7 +211,7 @@ def _again(db: Database, forgotten: Iterable[tuple[str, list[str]]], now: dateti
 
 # --- erasure
 
-def _erase(args: argparse.Namespace, policy: Retention) -> int:
+def _erase(args: argparse.Namespace, policy: Retention, models: Path | None) -> int:
     asked = [bool(args.number), bool(args.author), args.expired, args.demands]
     if sum(asked) != 1:
         raise Unusable("name a NUMBER, or --author, or --expired, or --demands; see qulaq db erase --help")
@@ -219,7 +222,7 @@ def _erase(args: argparse.Namespace, policy: Retention) -> int:
         if args.demands:
             return _demands(db, args, now)
         if args.expired:
-            return _expired(db, args, policy, now)
+            return _expired(db, args, policy, now, models)
         if args.refuse:
             with db.begin() as c:
                 found = ticket_by_number(c, args.number)
@@ -229,10 +232,10 @@ def _erase(args: argparse.Namespace, policy: Retention) -> int:
                     return 1
             print(f"{number}: refused.")  # noqa: T201
             return 0
-        return _wipe(db, args, policy, now)
+        return _wipe(db, args, policy, now, models)
 
 
-def _wipe(db: Database, args: argparse.Namespace, policy: Retention, now: datetime) -> int:
+def _wipe(db: Database, args: argparse.Namespace, policy: Retention, now: datetime, models: Path | None) -> int:
     with db.begin() as c:
         number, scope = _scope(c, args, now)
         if scope is None:
@@ -240,13 +243,21 @@ def _wipe(db: Database, args: argparse.Namespace, policy: Retention, now: dateti
                  f"{policy.author_key_days} days are not tied to an author any more: name their numbers.")
             return 1
         if args.dry_run:
-            return _say(args, {"would_erase": {"posts": len(scope.posts), "numbers": sorted(scope.numbers)}})
+            touched = erasure.would(c, scope)
+            if models is not None and (rows := adopted.forget(models, erasure.texts_of(c, scope), dry_run=True)):
+                touched["rows_of_samples"] = rows
+            return _say(args, {"would_erase": {"posts": len(scope.posts), "numbers": sorted(scope.numbers)}, "would_touch": touched})
         done = erasure.erase(c, scope, now, _salt, number=number, by="operator", why="order", note=args.reason.strip())
         if policy.erasure_list is not None:     # before the commit: better a line too many than one missing
             try:
                 erasure_list.write(policy.erasure_list, c, done.tombstones, now)
             except OSError as e:
                 raise Unusable(f"{policy.erasure_list}: cannot be written: {e.strerror}; nothing was erased") from e
+        if models is not None:
+            try:
+                done.counts["rows of samples"] = adopted.forget(models, done.texts)
+            except OSError as e:
+                raise Unusable(f"{models}: its samples cannot be written anew: {e.strerror}; nothing was erased") from e
     backup.scrub(db)
     expires = (now + timedelta(days=policy.backup_days)).date().isoformat()
     told = {"request": done.request, "numbers": done.numbers, "erased": {k: v for k, v in sorted(done.counts.items()) if v},
@@ -265,18 +276,19 @@ def _scope(c: Connection, args: argparse.Namespace, now: datetime) -> tuple[str 
     return (None, None) if row is None else (row.number, erasure.of_number(c, row))
 
 
-def _expired(db: Database, args: argparse.Namespace, policy: Retention, now: datetime) -> int:
+def _expired(db: Database, args: argparse.Namespace, policy: Retention, now: datetime, models: Path | None) -> int:
     with db.reading() as c:
         told = retention.due_now(c, policy, now)
     if not args.dry_run:
-        for rule in retention.rules(policy, now, _salt):
+        forget = (lambda texts: adopted.forget(models, texts)) if models is not None else (lambda _texts: 0)
+        for rule in retention.rules(policy, now, _salt, forget):
             left = 1
             while left:
                 try:
                     with db.begin() as c:
                         left = rule.step(c)
                 except OSError as e:
-                    raise Unusable(f"{policy.erasure_list}: cannot be written: {e.strerror}; what is left was not erased") from e
+                    raise Unusable(f"{e.filename or policy.erasure_list}: cannot be written: {e.strerror}; what is left was not erased") from e
         backup.scrub(db)
     if args.json:
         print_json({"dry_run": args.dry_run, "rules": told})

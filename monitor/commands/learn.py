@@ -22,7 +22,7 @@ import msgspec
 from tqdm import tqdm
 
 from config.knowledge import load_knowledge
-from monitor.adopted import SAMPLE, BrokenList, put, versions
+from monitor.adopted import SAMPLE, BrokenList, put, sample_name, sample_now, versions
 from monitor.commands import Unusable, add_database, lines_of, open_database, warn
 from monitor.core.classify import subject
 from monitor.core.text import Text
@@ -87,7 +87,7 @@ def _fit(args: argparse.Namespace) -> int:
     if args.apart is not None:
         sample = Rows(str(args.apart), None, ())
         kept = list(sample)
-        ids, texts, apart = {e.id for e in kept}, {e.text for e in kept}, _sample_name(kept)
+        ids, texts, apart = {e.id for e in kept}, {e.text for e in kept}, sample_name((e.id, e.text) for e in kept)
         examples = [e for e in examples if e.id not in ids and e.text not in texts]
     try:
         model = learn(examples, args.target, args.context, args.by, _program(), apart)
@@ -152,12 +152,13 @@ def _judged(old: Said | None, new: Said, sample: Sequence[Example], path: str, t
 
 def _adopt(args: argparse.Namespace) -> int:
     new, name = read_model(args.model)
-    path = args.sample or args.models / f"{new.facts.apart}{SAMPLE}"
+    apart = sample_now(args.models, new.facts.apart) if new.facts.apart else new.facts.apart
+    path = args.sample or args.models / f"{apart}{SAMPLE}"
     if args.sample is None and not path.is_file():
         raise Unusable(f"{args.models}: keeps no sample that {args.model} was fitted without; give it with --sample")
     rows = Rows(str(path), new.target, new.context)
     sample = list(rows)
-    if new.facts.apart != _sample_name(sample):
+    if sample_name((e.id, e.text) for e in sample) not in (new.facts.apart, apart):
         raise Unusable(f"{args.model}: may have learnt from {path}; fit it with --apart {path}")
     try:
         before = versions(args.models).get(new.target, [])
@@ -265,11 +266,6 @@ def say(text: str) -> None:
 def _language() -> Callable[[str], str]:
     model = load_knowledge().language
     return lambda text: model.of(Text(text))
-
-
-def _sample_name(examples: Sequence[Example]) -> str:
-    """A name for the rows of a sample: their ids and texts."""
-    return digest(msgspec.json.encode([(e.id, e.text) for e in examples]))
 
 
 def _program() -> str:

@@ -74,7 +74,7 @@ WARNING = SAID
 TOLD = {
     "answer": N_("the office’s answer"), "extended": N_("notice of the extension"), "redirected": N_("notice of the redirect"),
     "not_examined": N_("notice that it was not examined"), "guide": N_("the way to an official appeal"),
-    "question": N_("question to the citizen"), "registered": N_("number and code"),
+    "question": N_("question to the citizen"), "registered": N_("number and code"), "confirmed": N_("number, said by the program"),
 }
 DELIVERY = {
     "queued": N_("waits to be sent"), "sending": N_("on its way"), "sent": N_("delivered"), "dead": N_("not delivered"),

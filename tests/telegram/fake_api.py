@@ -83,6 +83,8 @@ class FakeTelegram:
         self.queries: dict[str, dict[str, Any] | None] = {}
         self.answers: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
+        self.too_old: set[int] = set()
+        """Messages that Telegram does not let a bot delete any more."""
         self.commands: dict[int, dict[str, str]] = {}
         """The list of commands of each chat."""
         self.breaks: deque[str] = deque()
@@ -365,6 +367,15 @@ class FakeTelegram:
         if markup is not None:
             changed["reply_markup"] = markup
         return self._changed(message, changed)
+
+    async def _deleteMessage(self, data: dict[str, Any]) -> Any:  # noqa: N802
+        message = self.chats[int(data["chat_id"])].messages.get(int(data["message_id"]))
+        if message is None:
+            raise ApiError(400, "Bad Request: message to delete not found")
+        if message["from"]["id"] != BOT["id"] or message["message_id"] in self.too_old:
+            raise ApiError(400, "Bad Request: message can't be deleted")
+        del self._chat(data).messages[message["message_id"]]
+        return True
 
     async def _editMessageReplyMarkup(self, data: dict[str, Any]) -> Any:  # noqa: N802
         message = self._message(data)

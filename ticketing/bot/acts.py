@@ -197,7 +197,7 @@ class Acts:
         if choice == "f":
             return self._begin(p, "draft", **known, old=standing.text if standing is not None else "")
         if choice == "s" and standing is not None and standing.text and p.where[0] > 0:
-            return (Answer(p.query), *(Say(p.where[0], whole_text(part)) for part in _parts(standing.text)))
+            return (Answer(p.query), *(Say(p.where[0], whole_text(part), about=p.number) for part in _parts(standing.text)))
         if choice.startswith("t"):
             id_ = next((t.id for t in fitting if tag(t.id) == choice[1:]), None)
             return self._strange(p) if id_ is None else self._begin(
@@ -285,7 +285,7 @@ class Acts:
         privacy = (self._cards.wording.privacy or {}).get(p.row.office, self._cards.wording.default_privacy)
         if p.where[0] < 0 and privacy == "none":
             raise Refused(N_("This office shows no photos in groups: look at it in private."))
-        return (Answer(p.query), *(Show(p.where[0], one.file) for one in photos_of(p.c, p.number)))
+        return (Answer(p.query), *(Show(p.where[0], one.file, about=p.number) for one in photos_of(p.c, p.number)))
 
     # --- parts
 

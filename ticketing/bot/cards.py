@@ -51,7 +51,7 @@ class Cards:
         made = self.message(c, row, person, now, group=chat if chat < 0 else None, heading=heading)
         mine = chat < 0 or row.responsible in (None, person.id)     # another's card says so already
         waits = row.status in WAITING and mine and bool(made.rows)
-        return Say(chat, made.html, made.rows, row.number if waits else None, person.id)
+        return Say(chat, made.html, made.rows, row.number if waits else None, person.id, about=row.number)
 
     def edit(self, c: Connection, number: str, person: Account, where: Where, now: datetime, instead: Rows | None = None,
              ) -> Sequence[Effect]:

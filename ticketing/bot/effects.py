@@ -21,6 +21,8 @@ class Say:
     account: int = 0
     asks: bool = False
     dialogue: tuple[int, int, int] | None = None
+    about: str | None = None
+    """The card whose words are in it: an erasure calls it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Show:
     chat: int
     file: str
     html: str = ""
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -448,7 +448,7 @@ class StaffBot:
         facts = queries.facts(c, [number], words=True)[number]
         card = self.wording.cards([Item(facts)], _reader(person), now)
         waits = facts.status in WAITING and bool(card.rows)
-        return (Say(chat, card.html, card.rows, number if waits else None, person.id),)
+        return (Say(chat, card.html, card.rows, number if waits else None, person.id, about=number),)
 
     # --- who may
 

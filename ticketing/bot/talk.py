@@ -182,7 +182,7 @@ class Talk:
             lines.append(html.escape(ask, quote=False) + ":" if template else _(ask))
             if one.data.get("old"):
                 lines.append(f"<pre>{whole_text(one.data['old'])}</pre>")
-        return Say(one.chat, "\n".join(lines), rows, dialogue=(one.chat, one.account, one.nonce))
+        return Say(one.chat, "\n".join(lines), rows, dialogue=(one.chat, one.account, one.nonce), about=one.ticket)
 
     def _preview(self, c: Connection, one: Dialogue, person: Account, now: datetime) -> list[str]:
         """What would be said, and what the check warns of."""

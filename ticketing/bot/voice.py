@@ -14,6 +14,7 @@ from telegram import BotCommand, BotCommandScopeChat, ForceReply
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from monitor.store.engine import Database
+from ticketing import copies
 from ticketing.attaching import LARGEST, photos_waiting
 from ticketing.bot import dialogue
 from ticketing.bot.effects import Answer, Edit, Effect, Fetch, Menu, Show
@@ -85,7 +86,9 @@ class SpeakingBot:
             await bot.set_my_commands([BotCommand(name, what) for name, what in effect.commands],
                                       scope=BotCommandScopeChat(effect.chat))
         elif isinstance(effect, Show):
-            await bot.send_photo(effect.chat, effect.file, caption=effect.html or None, parse_mode="HTML")
+            sent = await bot.send_photo(effect.chat, effect.file, caption=effect.html or None, parse_mode="HTML")
+            if effect.about is not None:
+                await self._db.write(copies.note, effect.chat, sent.message_id, effect.about, self._clock(), photo=True)
         elif isinstance(effect, Fetch):
             await self._fetch(effect.photo)
         else:
@@ -94,6 +97,8 @@ class SpeakingBot:
                                           reply_markup=markup)
             if effect.ticket is not None:
                 await self._db.write(queries.remember, effect.chat, sent.message_id, [effect.ticket], effect.account)
+            if effect.about is not None:
+                await self._db.write(copies.note, effect.chat, sent.message_id, effect.about, self._clock())
             if effect.dialogue is not None:
                 await self._db.write(dialogue.said, effect.dialogue, sent.message_id)
 

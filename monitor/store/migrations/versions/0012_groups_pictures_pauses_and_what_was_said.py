@@ -1,4 +1,4 @@
-"""Groups told of new cards; pictures as pages show them; clocks that stand."""
+"""Groups told of new cards; pictures as pages show them; clocks that stand; what the bot said."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,9 +44,26 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('paused_until', Utc(timezone=True), nullable=True))
         batch_op.create_index('ix_ticket_paused', ['paused_until'], sqlite_where=sa.text('paused_until is not null'),
                               postgresql_where=sa.text('paused_until is not null'))
+    op.create_table(
+        'spoken',
+        sa.Column('chat', monitor.store.columns.Id, autoincrement=False, nullable=False),
+        sa.Column('message', monitor.store.columns.Id, autoincrement=False, nullable=False),
+        sa.Column('ticket', sa.Text(), nullable=False),
+        sa.Column('at', Utc(timezone=True), nullable=False),
+        sa.Column('photo', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('state', sa.Text(), nullable=False),
+        sa.Column('tries', sa.Integer(), server_default='0', nullable=False),
+        sa.Column('next_try_at', Utc(timezone=True), nullable=False),
+        sa.Column('reason', sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint('chat', 'message', 'ticket', name=op.f('pk_spoken')),
+    )
+    op.create_index(op.f('ix_spoken_ticket'), 'spoken', ['ticket'])
+    op.create_index('ix_spoken_waits', 'spoken', ['next_try_at'], sqlite_where=sa.text("state = 'waiting'"),
+                    postgresql_where=sa.text("state = 'waiting'"))
 
 
 def downgrade() -> None:
+    op.drop_table('spoken')
     with op.batch_alter_table('ticket', schema=None) as batch_op:
         batch_op.drop_index('ix_ticket_paused')
         batch_op.drop_column('paused_until')
