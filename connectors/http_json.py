@@ -24,7 +24,7 @@ from config.document import did_you_mean
 from config.secrets import Fetched
 from connectors import template, timeline
 from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit, Response, fingerprint
-from connectors.errors import UNSAID, AuthError, BadPayload, RateLimited, Transient
+from connectors.errors import UNSAID, AuthError, BadPayload, RateLimited, SourceError, Transient
 from connectors.mapping import Expression, Fields, Form, Map, Times, Zone, has_of, search
 from monitor.core.post import Post
 
@@ -226,17 +226,37 @@ class HttpJson:
         hidden = [one.get_secret_value() for one in settings.headers.values() if isinstance(one, SecretStr)]
         self.account = f"{self._host} {fingerprint(*self._secrets.values(), *hidden)}"
         allowed = settings.limit
+        self._owed: SourceError | None = None
         self.limits = (Limit("config", allowed.requests, allowed.seconds, ""),) if allowed else ()
         self.max_requests_per_poll = paging.pages if paging.by != "none" else 1  # type: ignore[misc]
 
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
-        """What is new in the list."""
-        known = cursor if cursor.get("of") == self._of else {}
-        if self._settings.order == "oldest":
-            return await self._onward(http, known)
-        since = self._from((known.get("lists") or {}).get("lists", {}).get("posts", {}).get("last"))
-        news = await timeline.read_new({"posts": lambda mark: self._newer(http, mark, since)}, known.get("lists", {}), self.max_requests_per_poll)
-        return Batch(self._mine(news.posts), {"of": self._of, "lists": news.state}, damaged=news.damaged, more=news.more)
+        """What is new in the list, page by page. Where a page fails after others were read, those are handed over and the next poll,
+        which comes at once, raises the failure: a service that often fails, or allows little, is read all the same."""
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            raise owed
+        step = self._onward if self._settings.order == "oldest" else self._back
+        state: dict[str, Any] = {name: value for name, value in cursor.items() if name != "of"} if cursor.get("of") == self._of else {}
+        posts: dict[str, Post] = {}
+        damaged: list[Damaged] = []
+        more = True
+        for read in range(self.max_requests_per_poll):
+            try:
+                found = await step(http, state)
+            except SourceError as e:
+                if not read:
+                    raise
+                self._owed = e
+                break
+            for post in found.posts:
+                posts.pop(post.native_id, None)
+                posts[post.native_id] = post
+            damaged += found.damaged
+            state, more = found.state, found.more
+            if not more:
+                break
+        return Batch(self._mine(posts.values()), {"of": self._of, **state}, damaged=tuple(damaged), more=more)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of the past: to `since` where the newest come first, from `since` on where the oldest do."""
@@ -253,32 +273,27 @@ class HttpJson:
         page = await self._ask(http, None, self._from(None))
         return [f"reads {page.count} posts on the first page of the list at {self._host}"]
 
-    async def _onward(self, http: Http, known: Cursor) -> Batch:
-        """A list that begins with the oldest: on from where it was read to. `at` is the page to ask for, `kept` the last one that had
-        posts: it is asked again for ever, since what is new appears on it, or behind it."""
-        newest: int | None = known.get("newest")
-        since = self._from(known.get("since")) if "from" not in known else datetime.fromtimestamp(known["from"], UTC)
-        at, kept = known.get("at"), known.get("kept", known.get("at"))
-        posts: dict[str, Post] = {}
-        damaged: list[Damaged] = []
-        for _ in range(self.max_requests_per_poll):
-            page = await self._ask(http, at, since)
-            for post in page.posts:
-                posts.pop(post.native_id, None)
-                posts[post.native_id] = post
-            damaged += page.damaged
-            if page.newest is not None:
-                newest = max(newest or 0, int(page.newest.timestamp()))
-            kept = at if page.count else kept
-            if page.following is None:
-                rest = {"since": newest, "newest": newest} if self._since else {"at": kept, "newest": newest}
-                moved = {"of": self._of, **{name: value for name, value in rest.items() if value is not None}}
-                return Batch(self._mine(posts.values()), moved, damaged=tuple(damaged))
-            at = page.following
-        going = {"of": self._of, "at": at, "kept": kept, "newest": newest, "since": known.get("since"),
-                 "from": int(since.timestamp()) if since and self._since else None}
-        return Batch(self._mine(posts.values()), {name: value for name, value in going.items() if value is not None},
-                     damaged=tuple(damaged), more=True)
+    async def _onward(self, http: Http, known: Mapping[str, Any]) -> timeline.News:
+        """One page of a list that begins with the oldest, on from where it was read to. `at` is the page to ask for, `kept` the last one
+        that had posts: it is asked again for ever, since what is new appears on it, or behind it. With {since}, `since` is the newest
+        time of all that was read to the end, and `from` what this reading began with."""
+        since = datetime.fromtimestamp(known["from"], UTC) if "from" in known else self._from(known.get("since"))
+        at = known.get("at")
+        page = await self._ask(http, at, since)
+        newest = max(known.get("newest", 0), int(page.newest.timestamp()) if page.newest else 0) or None
+        kept = at if page.count else known.get("kept")
+        if page.following is not None:
+            state = {"at": page.following, "kept": kept, "newest": newest, "since": known.get("since"),
+                     "from": int(since.timestamp()) if since else None}
+        else:
+            state = {"since": newest, "newest": newest} if self._since else {"at": kept, "kept": kept}
+        return timeline.News(page.posts, {name: value for name, value in state.items() if value is not None}, page.damaged,
+                             page.following is not None)
+
+    async def _back(self, http: Http, known: Mapping[str, Any]) -> timeline.News:
+        """One page of a list that begins with the newest, on the way back to what is known."""
+        since = self._from(known.get("lists", {}).get("posts", {}).get("last"))
+        return await timeline.read_new({"posts": lambda mark: self._newer(http, mark, since)}, known, 1)
 
     async def _newer(self, http: Http, mark: str | None, since: datetime | None) -> timeline.Page:
         """A page of a list that begins with the newest. Its last post tells how far back it reaches: one pinned to the top is older."""

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
-from connectors.errors import BadPayload
+from connectors.errors import BadPayload, RateLimited
 from connectors.http_json import HttpJson
 from connectors.mapping import Fields, Map, Times
 from monitor.http import WebHttp
@@ -33,6 +33,7 @@ class Service:
         self.asked: list[dict[str, str]] = []
         self.elsewhere = ""
         self.pinned: dict[str, Any] | None = None
+        self.fails_every = self.failed = 0
 
     def add(self, *numbers: int) -> None:
         self.posts += [{"id": n, "text": f"Нет света {n}", "at": (START + timedelta(minutes=5 * n)).isoformat()} for n in numbers]
@@ -40,6 +41,9 @@ class Service:
     async def answer(self, request: web.Request) -> web.Response:
         asked = {**request.query, **(await request.json() if request.can_read_body else {})}
         self.asked.append(asked)
+        if self.fails_every and len(self.asked) % self.fails_every == 0:
+            self.failed += 1
+            return web.Response(status=429, headers={"Retry-After": "7"})
         found = sorted(self.posts, key=lambda one: (one["at"], one["id"]), reverse=self.newest_first)
         if "since" in asked:
             found = [one for one in found if one["at"] >= datetime.fromisoformat(asked["since"]).isoformat()]
@@ -140,6 +144,33 @@ async def test_a_pinned_old_post_does_not_end_the_reading(service: tuple[Service
     _, cursor = await read_on(listed, {})
     made.add(*range(51, 60))
     assert {f"portal/{n}" for n in range(51, 60)} <= set((await read_on(listed, cursor))[0])
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_a_service_that_fails_at_every_third_request_is_read_and_its_order_to_wait_is_kept(service: tuple[Service, str], order: str) -> None:
+    made, url = service
+    made.newest_first = order == "newest"
+    made.add(1)
+    listed = source(url, order=order, params={"page": "{page}"}, paging={"by": "page", "size": 3})
+    _, cursor = await read_on(listed, {})
+    made.add(*range(30, 60))
+    made.fails_every = 3
+    found: set[str] = set()
+    waits = []
+    async with WebHttp() as http:
+        for _ in range(60):
+            try:
+                batch = await listed.poll(http, cursor)
+            except RateLimited as e:
+                waits.append(e.retry_after)
+                continue
+            found |= {post.native_id for post in batch.posts}
+            cursor = json.loads(json.dumps(batch.cursor))
+            if not batch.more:
+                break
+    assert {f"portal/{n}" for n in range(30, 60)} <= found
+    assert set(waits) == {7.0}
+    assert len(waits) == made.failed
 
 
 async def test_the_key_goes_nowhere_else(service: tuple[Service, str]) -> None:
