@@ -8,6 +8,7 @@ service's own address only, and secrets in it are put back as gaps before it is 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -35,6 +36,8 @@ _TELLS = re.compile(r"(?i)auth|token|secret|passw|cookie|(^|[-_])(api)?[-_]?key$
 _TELLS_IN = re.compile(r"(?i)[?&][^=&]*(?:token|secret|passw|key|auth)[^=&]*=[^{&]|://[^/@]+@")
 _LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s",;]+)\s*)*)')
 _LONGEST_MARK = 4000
+_NO_SUCH = (400, 404, 410)
+"""Statuses by which services say that there is no such page, or that a cursor is too old."""
 _AHEAD = 86_400
 """Seconds: a post dated further into the future says nothing of the newest time known, or nothing would ever be new again."""
 
@@ -240,11 +243,15 @@ class HttpJson:
         state: dict[str, Any] = {name: value for name, value in cursor.items() if name != "of"} if cursor.get("of") == self._of else {}
         posts: dict[str, Post] = {}
         damaged: list[Damaged] = []
-        more = True
-        for read in range(self.max_requests_per_poll):
+        more, read = True, 0
+        for _ in range(self.max_requests_per_poll):
             try:
                 found = await step(http, state)
             except SourceError as e:
+                fresh = _afresh(state)
+                if isinstance(e, BadPayload) and e.status in _NO_SUCH and not read and fresh != state:
+                    state = fresh       # the place where we were is no longer known: from the beginning
+                    continue
                 if not read:
                     raise
                 self._owed = e
@@ -253,7 +260,7 @@ class HttpJson:
                 posts.pop(post.native_id, None)
                 posts[post.native_id] = post
             damaged += found.damaged
-            state, more = found.state, found.more
+            state, more, read = found.state, found.more, read + 1
             if not more:
                 break
         return Batch(self._mine(posts.values()), {"of": self._of, **state}, damaged=tuple(damaged), more=more)
@@ -280,6 +287,8 @@ class HttpJson:
         since = datetime.fromtimestamp(known["from"], UTC) if "from" in known else self._from(known.get("since"))
         at = known.get("at")
         page = await self._ask(http, at, since)
+        if at is not None and not page.count and at == known.get("kept"):
+            return timeline.News((), _afresh(known), (), True)      # the service has thrown old posts away: its pages have moved
         newest = max(known.get("newest", 0), int(page.newest.timestamp()) if page.newest else 0) or None
         kept = at if page.count else known.get("kept")
         if page.following is not None:
@@ -309,7 +318,15 @@ class HttpJson:
         return datetime.fromtimestamp(int(self._clock()) - since.first * 86_400 if newest is None else newest - since.overlap, UTC)
 
     async def _ask(self, http: Http, mark: str | None, since: datetime | None) -> _Page:
-        answer = await self._asked(http, mark, since)
+        try:
+            answer = await self._asked(http, mark, since)
+        except BadPayload as e:
+            if e.status in _NO_SUCH and mark is not None and self._settings.paging.by in ("page", "offset"):
+                return _Page((), (), 0, None, None, None)       # a page behind the last one
+            raise
+        return await asyncio.to_thread(self._page, answer, mark)
+
+    def _page(self, answer: Response, mark: str | None) -> _Page:
         try:
             found = json.loads(answer.body.decode("utf-8-sig"))
         except (ValueError, RecursionError):
@@ -396,6 +413,13 @@ class HttpJson:
 
     def _mine(self, posts: Any) -> tuple[Post, ...]:
         return tuple(replace(post, source=self.source) for post in posts)
+
+
+def _afresh(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state of reading without the place in the list."""
+    fresh = {name: value for name, value in state.items() if name not in ("at", "kept", "from")}
+    last = state.get("lists", {}).get("posts", {}).get("last")
+    return {**fresh, "lists": {"posts": {"last": last}} if last else {}} if "lists" in state else fresh
 
 
 def _plain(value: Any) -> Any:

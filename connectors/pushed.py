@@ -13,16 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from config.document import Document
 from connectors.fields import account_of_person
-from connectors.markup import hashtags_of, mentions_of, web_links
+from connectors.markup import hashtags_of, mentions_of, one_line, web_links
 from monitor.core.post import MAX_TEXT, Post, clean_text
 from monitor.core.post import Author as PostAuthor
 
 MOST = 1000
 """Posts of one body."""
+_LINES = 50
+"""Lines that are told of one body, about; naming the nearest right word of thousands of wrong ones takes seconds."""
 _LONGEST_ID = 400
 _EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _BASE = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -136,7 +138,8 @@ def read(body: bytes, space: str) -> tuple[list[Post], list[Fault]]:
     except RecursionError:
         raise Unreadable("the body is nested too deeply") from None
     except ValueError as e:
-        where = f" at character {e.pos}" if isinstance(e, json.JSONDecodeError) else ": not UTF-8"
+        where = (f" at character {e.pos}" if isinstance(e, json.JSONDecodeError) else ": not UTF-8" if isinstance(e, UnicodeDecodeError)
+                 else ": a number is too long")
         raise Unreadable(f'the body is not JSON{where}; send {{"posts": [...]}} in UTF-8') from None
     if not isinstance(found, dict) or not isinstance(found.get("posts"), list):
         raise Unreadable('the body has no list "posts"; send {"posts": [...]}')
@@ -146,15 +149,24 @@ def read(body: bytes, space: str) -> tuple[list[Post], list[Fault]]:
     posts: list[Post] = []
     faults: list[Fault] = []
     for i, item in enumerate(items):
-        document = Document(Path("body"))
-        made = document.validated(Item, ("posts", i), item) if isinstance(item, dict) else None
-        if made is not None:
-            posts.append(_post(made, space))
-            continue
-        lines = [f"{p.path}: {p.message}" for p in document.problems] or [f'posts[{i}]: must be an object {{"id": …, "text": …}}']
-        payload = json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")
-        faults += [Fault(clean_text(line), payload) for line in lines]
+        try:
+            posts.append(_post(Item.model_validate(item), space))
+        except ValidationError as e:
+            payload = json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")
+            lines = [f"posts[{i}]: has faults, too"] if len(faults) >= _LINES else _lines(i, item, e.error_count())
+            faults += [Fault(one_line(line)[:500], payload) for line in lines]
     return posts, faults
+
+
+def _lines(i: int, item: Any, count: int) -> list[str]:
+    """What is wrong with one post, a line each."""
+    if not isinstance(item, dict):
+        return [f'posts[{i}]: must be an object {{"id": …, "text": …}}']
+    if count > _LINES:
+        return [f"posts[{i}]: has {count} faults; compare it with docs/sources/webhook.md"]
+    document = Document(Path("body"))
+    document.validated(Item, ("posts", i), item)
+    return [f"{p.path}: {p.message}" for p in document.problems]
 
 
 def _post(item: Item, space: str) -> Post:

@@ -34,6 +34,7 @@ class Service:
         self.elsewhere = ""
         self.pinned: dict[str, Any] | None = None
         self.fails_every = self.failed = 0
+        self.none_is_404 = False
 
     def add(self, *numbers: int) -> None:
         self.posts += [{"id": n, "text": f"Нет света {n}", "at": (START + timedelta(minutes=5 * n)).isoformat()} for n in numbers]
@@ -49,8 +50,10 @@ class Service:
             found = [one for one in found if one["at"] >= datetime.fromisoformat(asked["since"]).isoformat()]
         at = int(asked.get("offset", 0)) or (int(asked.get("page", 1)) - 1) * self.size
         if "after" in asked:
-            at = next(i for i, one in enumerate(found) if one["id"] == int(asked["after"])) + 1
+            at = next((i + 1 for i, one in enumerate(found) if one["id"] == int(asked["after"])), 10**6)
         page, more = found[at:at + self.size], at + self.size < len(found)
+        if self.none_is_404 and not page and at != len(found):
+            return web.Response(status=404)
         page = [self.pinned, *page] if self.pinned else page
         link = self.elsewhere or f"/list?page={at // self.size + 2}&key={request.query.get('key', '')}"
         return web.json_response({"data": page, "more": more, "next": link if more else None},
@@ -171,6 +174,31 @@ async def test_a_service_that_fails_at_every_third_request_is_read_and_its_order
     assert {f"portal/{n}" for n in range(30, 60)} <= found
     assert set(waits) == {7.0}
     assert len(waits) == made.failed
+
+
+@pytest.mark.parametrize("way", ["page", "cursor", "next link"])
+async def test_posts_that_the_service_throws_away_hide_no_new_ones(service: tuple[Service, str], way: str) -> None:
+    made, url = service
+    made.newest_first = False
+    made.add(*range(1, 15))
+    listed = source(url, order="oldest", **WAYS[way])
+    _, cursor = await read_on(listed, {})
+    made.posts = []
+    made.add(70, 71)
+    made.none_is_404 = True
+    assert {"portal/70", "portal/71"} <= set((await read_on(listed, cursor))[0])
+
+
+async def test_a_page_behind_the_last_one_may_be_404(service: tuple[Service, str]) -> None:
+    made, url = service
+    made.add(*range(1, 7))
+    made.none_is_404 = True
+    made.size = 4
+    listed = source(url, order="oldest", params={"page": "{page}"}, paging={"by": "page"})
+    assert len((await read_on(listed, {}))[0]) >= 6
+    async with WebHttp() as http:
+        with pytest.raises(BadPayload, match="HTTP 404"):       # that there is no first page is a fault
+            await source(url + "s").poll(http, {})
 
 
 async def test_the_key_goes_nowhere_else(service: tuple[Service, str]) -> None:
