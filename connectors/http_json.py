@@ -36,6 +36,8 @@ _TELLS = re.compile(r"(?i)auth|token|secret|passw|cookie|(^|[-_])(api)?[-_]?key$
 _TELLS_IN = re.compile(r"(?i)[?&][^=&]*(?:token|secret|passw|key|auth)[^=&]*=[^{&]|://[^/@]+@")
 _LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s",;]+)\s*)*)')
 _LONGEST_MARK = 4000
+_OVER = 5.0
+"""Seconds after which a failure is no news: the service is asked."""
 _NO_SUCH = (400, 404, 410)
 """Statuses by which services say that there is no such page, or that a cursor is too old."""
 _AHEAD = 86_400
@@ -216,7 +218,7 @@ class HttpJson:
                 self._secrets[f"param_{i}"] = one.get_secret_value()
         parts = urlsplit(settings.url)
         self._origin, self._host = f"{parts.scheme}://{parts.netloc}", parts.netloc
-        self._map = Map(self.name, settings.space or source, settings.fields, settings.times, settings.markup)
+        self._map = Map(self.name, settings.space or source, settings.fields, settings.times, settings.markup, self._origin)
         self._list = search(settings.posts, "posts")
         paging, failure = settings.paging, settings.failure
         self._path = search(paging.path, "paging.path") if paging.path else None
@@ -229,16 +231,14 @@ class HttpJson:
         hidden = [one.get_secret_value() for one in settings.headers.values() if isinstance(one, SecretStr)]
         self.account = f"{self._host} {fingerprint(*self._secrets.values(), *hidden)}"
         allowed = settings.limit
-        self._owed: SourceError | None = None
+        self._owed: tuple[SourceError, float] | None = None
         self.limits = (Limit("config", allowed.requests, allowed.seconds, ""),) if allowed else ()
         self.max_requests_per_poll = paging.pages if paging.by != "none" else 1  # type: ignore[misc]
 
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
         """What is new in the list, page by page. Where a page fails after others were read, those are handed over and the next poll,
         which comes at once, raises the failure: a service that often fails, or allows little, is read all the same."""
-        owed, self._owed = self._owed, None
-        if owed is not None:
-            raise owed
+        self._pay()
         step = self._onward if self._settings.order == "oldest" else self._back
         state: dict[str, Any] = {name: value for name, value in cursor.items() if name != "of"} if cursor.get("of") == self._of else {}
         posts: dict[str, Post] = {}
@@ -254,7 +254,7 @@ class HttpJson:
                     continue
                 if not read:
                     raise
-                self._owed = e
+                self._owed = e, self._clock()
                 break
             for post in found.posts:
                 posts.pop(post.native_id, None)
@@ -264,6 +264,17 @@ class HttpJson:
             if not more:
                 break
         return Batch(self._mine(posts.values()), {"of": self._of, **state}, damaged=tuple(damaged), more=more)
+
+    def _pay(self) -> None:
+        """Raises the failure that the poll before this one met, unless it is long over."""
+        owed, self._owed = self._owed, None
+        if owed is None:
+            return
+        error, passed = owed[0], max(self._clock() - owed[1], 0.0)
+        if isinstance(error, RateLimited):
+            error.retry_after -= passed
+        if error.retry_after > 0 if isinstance(error, RateLimited) else passed < _OVER:
+            raise error
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of the past: to `since` where the newest come first, from `since` on where the oldest do."""

@@ -266,3 +266,26 @@ def test_times_of_every_form_are_the_same_moment() -> None:
         made = Map("http_json", "p", Fields(**FIELDS), Times(**times)).post({"id": 1, "text": "x", "at": value})
         assert made is not None
         assert made[0].published_at == START, (times, value)
+
+
+def one(item: dict[str, Any], **fields: str) -> Any:
+    made = Map("http_json", "p", Fields(**{**FIELDS, **fields}), Times(), base_url="https://portal.example.kz").post({"id": 1, "text": "x", "at": START.isoformat(), **item})
+    assert made is not None
+    return made[0]
+
+
+def test_a_word_for_a_state_is_no_deletion() -> None:
+    for value in (None, False, 0, "0", "false", ""):
+        assert one({"gone": value}, deleted="gone").deleted_at is None
+    for value in (True, 1, "true", "2026-11-20T09:00:00+05:00"):
+        assert one({"gone": value, "text": None}, deleted="gone").deleted_at == START
+    with pytest.raises(ValueError, match='`state` gives "published", neither true nor false nor a time; compare it: status == \'deleted\''):
+        one({"state": "published"}, deleted="state")
+    assert one({"state": "published"}, deleted="state == 'deleted'").deleted_at is None
+
+
+def test_addresses_without_a_server_are_the_service_s_own_and_lists_of_objects_are_a_fault() -> None:
+    assert one({"link": "/q/1"}, url="link").url == "https://portal.example.kz/q/1"
+    assert one({"link": "javascript:alert(1)"}, url="link").url == ""
+    with pytest.raises(ValueError, match=r"fields.media: `files` gives an object, not text; name the part: media\[\].url"):
+        one({"files": [{"url": "x"}]}, media="files")
