@@ -15,26 +15,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, field_validator, model_validator
+from pydantic import SecretStr
 
-from config.document import did_you_mean
-from config.secrets import Fetched
 from connectors import template, timeline
-from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit, Response, fingerprint
+from connectors.base import Batch, Cursor, Damaged, Http, Limit, Response, fingerprint
+from connectors.described import Description
 from connectors.errors import UNSAID, AuthError, BadPayload, RateLimited, SourceError, Transient
-from connectors.mapping import Expression, Fields, Form, Map, Times, Zone, has_of, search
+from connectors.mapping import Map, has_of, search
 from monitor.core.post import Post
 
-_BASE = ConfigDict(extra="forbid", frozen=True)
-_OWN = ("since", "cursor", "page", "offset", "size")
-_TELLS = re.compile(r"(?i)auth|token|secret|passw|cookie|(^|[-_])(api)?[-_]?key$")
-"""Names of headers and parameters that carry what must not stand in a config."""
-_TELLS_IN = re.compile(r"(?i)[?&][^=&]*(?:token|secret|passw|key|auth)[^=&]*=[^{&]|://[^/@]+@")
-_LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s",;]+)\s*)*)')
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)')
+_REL = re.compile(r'(?i);\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))')
 _LONGEST_MARK = 4000
 _OVER = 5.0
 """Seconds after which a failure is no news: the service is asked."""
@@ -42,86 +36,6 @@ _NO_SUCH = (400, 404, 410)
 """Statuses by which services say that there is no such page, or that a cursor is too old."""
 _AHEAD = 86_400
 """Seconds: a post dated further into the future says nothing of the newest time known, or nothing would ever be new again."""
-
-
-def _hidden(value: Any) -> Any:
-    return SecretStr(value) if isinstance(value, Fetched) else str(value).lower() if isinstance(value, bool) else \
-        str(value) if isinstance(value, int | float) else value
-
-
-Text = Annotated[str | SecretStr, BeforeValidator(_hidden), WithJsonSchema(
-    {"anyOf": [{"type": ["string", "number", "boolean"]}, {"type": "string", "format": "password"}]})]
-"""Text with gaps, or a reference to a secret."""
-
-
-class Paging(BaseModel):
-    """How to get from one page to the next."""
-
-    model_config = _BASE
-    by: Literal["none", "next_link", "cursor", "page", "offset"] = Field(
-        description="none: one page; next_link: the answer names the next address; cursor, page, offset: what stands in {cursor}, {page}, {offset}")
-    path: Expression | None = Field(
-        default=None, description="JMESPath in the whole answer: the cursor, or the next address (absent: the Link header, rel=next)",
-        examples=["links.next", "meta.next_cursor", "data[-1].id"])
-    more: Expression | None = Field(default=None, description="JMESPath in the whole answer that is true where there is another page",
-                                    examples=["meta.has_more", "meta.page < meta.pages"])
-    first: int = Field(default=1, ge=0, le=1_000_000, description="Number of the first page (by: page), usually 1 or 0")
-    size: int | None = Field(default=None, ge=1, le=10_000, description="Posts of a full page, {size} in the request: a shorter one is the last")
-    pages: int = Field(default=10, ge=1, le=100, description="Pages of one poll, at most; the rest comes with the next poll")
-
-    @model_validator(mode="after")
-    def _whole(self) -> Paging:
-        if self.by == "cursor" and self.path is None:
-            raise ValueError("path is missing; say where the answer has the next cursor, like meta.next_cursor")
-        return self
-
-
-class Since(BaseModel):
-    """What stands in {since}: from when on the service shall answer."""
-
-    model_config = _BASE
-    form: Form = Field(default="iso", description='iso, unix, unix_ms, rfc2822, or a form like "%Y-%m-%d %H:%M:%S"')
-    zone: Zone = Field(default="UTC", description="Zone in which it is written")
-    overlap: int = Field(default=600, ge=0, le=30 * 86_400, description="Seconds that are read again, for what appears late")
-    first: int = Field(default=7, ge=0, le=3650, description="Days that the first poll reaches back")
-
-    def written(self, moment: datetime) -> str | int:
-        """`moment` as the service reads it."""
-        local = moment.astimezone(ZoneInfo(self.zone))
-        match self.form:
-            case "unix":
-                return int(moment.timestamp())
-            case "unix_ms":
-                return int(moment.timestamp() * 1000)
-            case "iso":
-                said = local.isoformat(timespec="seconds")
-                return said.replace("+00:00", "Z")
-            case "rfc2822":
-                return local.strftime("%a, %d %b %Y %H:%M:%S %z")
-            case _:
-                return local.strftime(self.form)
-
-
-Code = str | int
-
-
-class Failure(BaseModel):
-    """How the service says inside HTTP 200 that something failed."""
-
-    model_config = _BASE
-    path: Expression = Field(description="JMESPath in the whole answer; anything but null, false, 0 and empty means that it failed", examples=["error.code"])
-    message: Expression | None = Field(default=None, description="JMESPath of the service's own words", examples=["error.message"])
-    refused: tuple[Code, ...] = Field(default=(), description="Values of path that mean: our credential is refused")
-    limited: tuple[Code, ...] = Field(default=(), description="Values of path that mean: ask less often")
-    passing: tuple[Code, ...] = Field(default=(), description="Values of path that mean: the same request may work later")
-
-
-class Allowed(BaseModel):
-    """What the service allows; kept for all sources with the same credential, also across restarts."""
-
-    model_config = _BASE
-    requests: int = Field(ge=1, le=1_000_000, description="Requests")
-    seconds: int = Field(default=60, ge=1, le=31 * 86_400, description="in so many seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,78 +58,14 @@ class HttpJson:
     poll_every: ClassVar[float] = 120.0
     max_requests_per_poll: ClassVar[int] = 10
 
-    class Settings(ConnectorSettings):
-        """Options of an http_json source."""
+    Settings = Description
 
-        url: str = Field(pattern=r"^https?://[^\s/?#{]+(/\S*)?$", max_length=4000, repr=False,
-                         description="Address of the list; {since}, {cursor}, {page}, {offset}, {size} and the names under secrets are filled in")
-        method: Literal["GET", "POST"] = Field(default="GET", description="How it is asked")
-        headers: dict[str, Text] = Field(default_factory=dict, description="Headers of the request", examples=[{"Authorization": "Bearer {token}"}])
-        params: dict[str, Text] = Field(default_factory=dict, description="Parameters of the address; those whose gap is empty are left out",
-                                        examples=[{"after": "{cursor}", "limit": "100"}])
-        body: dict[str, Any] | None = Field(default=None, description="JSON that is sent (method POST), with gaps in its texts")
-        secrets: dict[str, SecretStr] = Field(default_factory=dict, description="Secrets by a name of yours; {NAME} puts one into the request")
-        posts: Expression = Field(default="@", description="JMESPath of the list of posts in the answer; @ where the answer is the list",
-                                  examples=["data.items"])
-        fields: Fields = Field(description="Where in each post its parts stand")
-        times: Times = Field(default_factory=Times, description="How the service writes times")
-        markup: Literal["plain", "html"] = Field(default="plain", description="Whether the words are plain text or HTML")
-        order: Literal["newest", "oldest"] = Field(default="newest", description="What comes first in the list")
-        paging: Paging = Field(default=Paging(by="none"), description="How to get from one page to the next")
-        since: Since = Field(default_factory=Since, description="What {since} becomes")
-        failure: Failure | None = Field(default=None, description="How the service says inside HTTP 200 that something failed")
-        limit: Allowed | None = Field(default=None, description="What the service allows")
-        space: str = Field(default="", max_length=100, pattern=r"^[\w.-]*$",
-                           description="What the ids are unique in; default: the source's name. Keep it when you rename the source")
-
-        @field_validator("url")
-        @classmethod
-        def _no_secret(cls, value: str) -> str:
-            if _TELLS_IN.search(value):
-                raise ValueError("a secret must not stand in the address; put it under secrets and write {NAME} here")
-            return value
-
-        @field_validator("headers", "params")
-        @classmethod
-        def _no_secrets(cls, value: dict[str, str | SecretStr]) -> dict[str, str | SecretStr]:
-            for name, said in value.items():
-                if isinstance(said, str) and _TELLS.search(name) and not list(template.gaps(said)):
-                    raise ValueError(f"{name}: a secret must not stand in this file; put it under secrets and write {{NAME}} here")
-                if not name.isascii() or not name.isprintable() or (isinstance(said, str) and not said.isprintable()):
-                    raise ValueError(f"{name!r}: must be one line")
-            return value
-
-        @field_validator("secrets")
-        @classmethod
-        def _names(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
-            for name in value:
-                if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or name in _OWN:
-                    raise ValueError(f'"{name}" cannot be a name; use small letters, digits and _, not one of {", ".join(_OWN)}')
-            return value
-
-        @model_validator(mode="after")
-        def _fits(self) -> HttpJson.Settings:
-            asked = set(template.gaps([self.url, self.headers, self.params]))
-            if strange := sorted(asked - {*_OWN, *self.secrets}):
-                raise ValueError(f"nothing is called {{{strange[0]}}}{did_you_mean(strange[0], [*_OWN, *self.secrets])}")
-            asked |= set(template.gaps(self.body))
-            if self.paging.by in ("cursor", "page", "offset") and self.paging.by not in asked:
-                raise ValueError(f"paging is by {self.paging.by}, but nothing asks for it; write {{{self.paging.by}}} in url, params or body")
-            if self.body is not None and self.method == "GET":
-                raise ValueError("body is sent with method: POST only")
-            if self.fields.published_at is None and ((self.paging.by != "none" and self.order == "newest") or "since" in asked):
-                raise ValueError("fields.published_at is missing; without times nobody knows where the known part of the list begins")
-            return self
-
-    def __init__(self, source: str, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: str, settings: Description, clock: Callable[[], float] = time.time) -> None:
         self.source = source
         self._settings = settings
         self._clock = clock
-        self._secrets = {name: secret.get_secret_value() for name, secret in settings.secrets.items()}
-        """Also those that are parameters of their own: a link to the next page repeats them."""
-        for i, one in enumerate(settings.params.values()):
-            if isinstance(one, SecretStr):
-                self._secrets[f"param_{i}"] = one.get_secret_value()
+        own = {f"param_{i}": one for i, one in enumerate(settings.params.values()) if isinstance(one, SecretStr)}
+        self._secrets = {name: secret.get_secret_value() for name, secret in (*settings.secrets.items(), *own.items())}
         parts = urlsplit(settings.url)
         self._origin, self._host = f"{parts.scheme}://{parts.netloc}", parts.netloc
         self._map = Map(self.name, settings.space or source, settings.fields, settings.times, settings.markup, self._origin)
@@ -443,6 +293,7 @@ def _plain(value: Any) -> Any:
 def _linked(header: str) -> str | None:
     """The address that a Link header names as the next one (RFC 8288)."""
     for address, said in _LINK.findall(header[:8192]):
-        if re.search(r'(?i)rel\s*=\s*"?(?:[^"]*\s)?next(?:\s[^"]*)?"?\s*(;|$)', said):
+        relation = _REL.search(said)
+        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
             return str(address)
     return None
