@@ -13,10 +13,10 @@ from config.settings import Settings, Source
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _SECRET = {
-    "description": f"Where a secret lies: {FORM}; never the secret itself.",
-    "type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False,
-    "properties": {"env": {"type": "string", "description": "Name of an environment variable."},
-                   "file": {"type": "string", "description": "File with the secret, relative to the config."}},
+    "description": f"Where a secret lies: {FORM}; never the secret itself.", "type": "object",
+    # two alternatives and no maxProperties: with that, yaml-language-server offers neither
+    "oneOf": [{"type": "object", "properties": {name: {"type": "string", "description": what}}, "required": [name], "additionalProperties": False}
+              for name, what in (("env", "Name of an environment variable."), ("file", "File with the secret, relative to the config."))],
 }
 
 

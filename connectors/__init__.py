@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.base import Connector
 
-_NOT_NETWORKS = {"__init__", "base", "below", "errors", "feed", "fields", "graph", "letterbox", "mapping", "markup", "posting", "pushed", "recheck",
+_NOT_NETWORKS = {"__init__", "base", "below", "described", "errors", "feed", "fields", "graph", "letterbox", "mapping", "markup", "posting", "pushed", "recheck",
                  "template", "timeline"}
 
 

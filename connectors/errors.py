@@ -25,6 +25,8 @@ class SourceError(Exception):
         super().__init__(message)
         self.payload = payload
         """What the network answered, where it did: connectors read documented error bodies from it."""
+        self.status = 0
+        """Its HTTP status; 0 where the failure is no answer."""
         self.headers: Mapping[str, str] = {}
         """The headers of that answer, in lower case: some networks say there how long to wait."""
 

@@ -8,115 +8,34 @@ service's own address only, and secrets in it are put back as gaps before it is 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, field_validator, model_validator
+from pydantic import SecretStr
 
-from config.document import did_you_mean
-from config.secrets import Fetched
 from connectors import template, timeline
-from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit, Response, fingerprint
-from connectors.errors import UNSAID, AuthError, BadPayload, RateLimited, Transient
-from connectors.mapping import Expression, Fields, Form, Map, Times, Zone, has_of, search
+from connectors.base import Batch, Cursor, Damaged, Http, Limit, Response, fingerprint
+from connectors.described import Description
+from connectors.errors import UNSAID, AuthError, BadPayload, RateLimited, SourceError, Transient
+from connectors.mapping import Map, has_of, search
 from monitor.core.post import Post
 
-_BASE = ConfigDict(extra="forbid", frozen=True)
-_OWN = ("since", "cursor", "page", "offset", "size")
-_TELLS = re.compile(r"(?i)auth|token|secret|passw|cookie|(^|[-_])(api)?[-_]?key$")
-"""Names of headers and parameters that carry what must not stand in a config."""
-_TELLS_IN = re.compile(r"(?i)[?&][^=&]*(?:token|secret|passw|key|auth)[^=&]*=[^{&]|://[^/@]+@")
-_LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s",;]+)\s*)*)')
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)')
+_REL = re.compile(r'(?i);\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))')
 _LONGEST_MARK = 4000
+_OVER = 5.0
+"""Seconds after which a failure is no news: the service is asked."""
+_NO_SUCH = (400, 404, 410)
+"""Statuses by which services say that there is no such page, or that a cursor is too old."""
 _AHEAD = 86_400
 """Seconds: a post dated further into the future says nothing of the newest time known, or nothing would ever be new again."""
-
-
-def _hidden(value: Any) -> Any:
-    return SecretStr(value) if isinstance(value, Fetched) else str(value).lower() if isinstance(value, bool) else \
-        str(value) if isinstance(value, int | float) else value
-
-
-Text = Annotated[str | SecretStr, BeforeValidator(_hidden), WithJsonSchema(
-    {"anyOf": [{"type": ["string", "number", "boolean"]}, {"type": "string", "format": "password"}]})]
-"""Text with gaps, or a reference to a secret."""
-
-
-class Paging(BaseModel):
-    """How to get from one page to the next."""
-
-    model_config = _BASE
-    by: Literal["none", "next_link", "cursor", "page", "offset"] = Field(
-        description="none: one page; next_link: the answer names the next address; cursor, page, offset: what stands in {cursor}, {page}, {offset}")
-    path: Expression | None = Field(
-        default=None, description="JMESPath in the whole answer: the cursor, or the next address (absent: the Link header, rel=next)",
-        examples=["links.next", "meta.next_cursor", "data[-1].id"])
-    more: Expression | None = Field(default=None, description="JMESPath in the whole answer that is true where there is another page",
-                                    examples=["meta.has_more", "meta.page < meta.pages"])
-    first: int = Field(default=1, ge=0, le=1_000_000, description="Number of the first page (by: page), usually 1 or 0")
-    size: int | None = Field(default=None, ge=1, le=10_000, description="Posts of a full page, {size} in the request: a shorter one is the last")
-    pages: int = Field(default=10, ge=1, le=100, description="Pages of one poll, at most; the rest comes with the next poll")
-
-    @model_validator(mode="after")
-    def _whole(self) -> Paging:
-        if self.by == "cursor" and self.path is None:
-            raise ValueError("path is missing; say where the answer has the next cursor, like meta.next_cursor")
-        return self
-
-
-class Since(BaseModel):
-    """What stands in {since}: from when on the service shall answer."""
-
-    model_config = _BASE
-    form: Form = Field(default="iso", description='iso, unix, unix_ms, rfc2822, or a form like "%Y-%m-%d %H:%M:%S"')
-    zone: Zone = Field(default="UTC", description="Zone in which it is written")
-    overlap: int = Field(default=600, ge=0, le=30 * 86_400, description="Seconds that are read again, for what appears late")
-    first: int = Field(default=7, ge=0, le=3650, description="Days that the first poll reaches back")
-
-    def written(self, moment: datetime) -> str | int:
-        """`moment` as the service reads it."""
-        local = moment.astimezone(ZoneInfo(self.zone))
-        match self.form:
-            case "unix":
-                return int(moment.timestamp())
-            case "unix_ms":
-                return int(moment.timestamp() * 1000)
-            case "iso":
-                said = local.isoformat(timespec="seconds")
-                return said.replace("+00:00", "Z")
-            case "rfc2822":
-                return local.strftime("%a, %d %b %Y %H:%M:%S %z")
-            case _:
-                return local.strftime(self.form)
-
-
-Code = str | int
-
-
-class Failure(BaseModel):
-    """How the service says inside HTTP 200 that something failed."""
-
-    model_config = _BASE
-    path: Expression = Field(description="JMESPath in the whole answer; anything but null, false, 0 and empty means that it failed", examples=["error.code"])
-    message: Expression | None = Field(default=None, description="JMESPath of the service's own words", examples=["error.message"])
-    refused: tuple[Code, ...] = Field(default=(), description="Values of path that mean: our credential is refused")
-    limited: tuple[Code, ...] = Field(default=(), description="Values of path that mean: ask less often")
-    passing: tuple[Code, ...] = Field(default=(), description="Values of path that mean: the same request may work later")
-
-
-class Allowed(BaseModel):
-    """What the service allows; kept for all sources with the same credential, also across restarts."""
-
-    model_config = _BASE
-    requests: int = Field(ge=1, le=1_000_000, description="Requests")
-    seconds: int = Field(default=60, ge=1, le=31 * 86_400, description="in so many seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,81 +58,17 @@ class HttpJson:
     poll_every: ClassVar[float] = 120.0
     max_requests_per_poll: ClassVar[int] = 10
 
-    class Settings(ConnectorSettings):
-        """Options of an http_json source."""
+    Settings = Description
 
-        url: str = Field(pattern=r"^https?://[^\s/?#{]+(/\S*)?$", max_length=4000, repr=False,
-                         description="Address of the list; {since}, {cursor}, {page}, {offset}, {size} and the names under secrets are filled in")
-        method: Literal["GET", "POST"] = Field(default="GET", description="How it is asked")
-        headers: dict[str, Text] = Field(default_factory=dict, description="Headers of the request", examples=[{"Authorization": "Bearer {token}"}])
-        params: dict[str, Text] = Field(default_factory=dict, description="Parameters of the address; those whose gap is empty are left out",
-                                        examples=[{"after": "{cursor}", "limit": "100"}])
-        body: dict[str, Any] | None = Field(default=None, description="JSON that is sent (method POST), with gaps in its texts")
-        secrets: dict[str, SecretStr] = Field(default_factory=dict, description="Secrets by a name of yours; {NAME} puts one into the request")
-        posts: Expression = Field(default="@", description="JMESPath of the list of posts in the answer; @ where the answer is the list",
-                                  examples=["data.items"])
-        fields: Fields = Field(description="Where in each post its parts stand")
-        times: Times = Field(default_factory=Times, description="How the service writes times")
-        markup: Literal["plain", "html"] = Field(default="plain", description="Whether the words are plain text or HTML")
-        order: Literal["newest", "oldest"] = Field(default="newest", description="What comes first in the list")
-        paging: Paging = Field(default=Paging(by="none"), description="How to get from one page to the next")
-        since: Since = Field(default_factory=Since, description="What {since} becomes")
-        failure: Failure | None = Field(default=None, description="How the service says inside HTTP 200 that something failed")
-        limit: Allowed | None = Field(default=None, description="What the service allows")
-        space: str = Field(default="", max_length=100, pattern=r"^[\w.-]*$",
-                           description="What the ids are unique in; default: the source's name. Keep it when you rename the source")
-
-        @field_validator("url")
-        @classmethod
-        def _no_secret(cls, value: str) -> str:
-            if _TELLS_IN.search(value):
-                raise ValueError("a secret must not stand in the address; put it under secrets and write {NAME} here")
-            return value
-
-        @field_validator("headers", "params")
-        @classmethod
-        def _no_secrets(cls, value: dict[str, str | SecretStr]) -> dict[str, str | SecretStr]:
-            for name, said in value.items():
-                if isinstance(said, str) and _TELLS.search(name) and not list(template.gaps(said)):
-                    raise ValueError(f"{name}: a secret must not stand in this file; put it under secrets and write {{NAME}} here")
-                if not name.isascii() or not name.isprintable() or (isinstance(said, str) and not said.isprintable()):
-                    raise ValueError(f"{name!r}: must be one line")
-            return value
-
-        @field_validator("secrets")
-        @classmethod
-        def _names(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
-            for name in value:
-                if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or name in _OWN:
-                    raise ValueError(f'"{name}" cannot be a name; use small letters, digits and _, not one of {", ".join(_OWN)}')
-            return value
-
-        @model_validator(mode="after")
-        def _fits(self) -> HttpJson.Settings:
-            asked = set(template.gaps([self.url, self.headers, self.params]))
-            if strange := sorted(asked - {*_OWN, *self.secrets}):
-                raise ValueError(f"nothing is called {{{strange[0]}}}{did_you_mean(strange[0], [*_OWN, *self.secrets])}")
-            asked |= set(template.gaps(self.body))
-            if self.paging.by in ("cursor", "page", "offset") and self.paging.by not in asked:
-                raise ValueError(f"paging is by {self.paging.by}, but nothing asks for it; write {{{self.paging.by}}} in url, params or body")
-            if self.body is not None and self.method == "GET":
-                raise ValueError("body is sent with method: POST only")
-            if self.fields.published_at is None and ((self.paging.by != "none" and self.order == "newest") or "since" in asked):
-                raise ValueError("fields.published_at is missing; without times nobody knows where the known part of the list begins")
-            return self
-
-    def __init__(self, source: str, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: str, settings: Description, clock: Callable[[], float] = time.time) -> None:
         self.source = source
         self._settings = settings
         self._clock = clock
-        self._secrets = {name: secret.get_secret_value() for name, secret in settings.secrets.items()}
-        """Also those that are parameters of their own: a link to the next page repeats them."""
-        for i, one in enumerate(settings.params.values()):
-            if isinstance(one, SecretStr):
-                self._secrets[f"param_{i}"] = one.get_secret_value()
+        own = {f"param_{i}": one for i, one in enumerate(settings.params.values()) if isinstance(one, SecretStr)}
+        self._secrets = {name: secret.get_secret_value() for name, secret in (*settings.secrets.items(), *own.items())}
         parts = urlsplit(settings.url)
         self._origin, self._host = f"{parts.scheme}://{parts.netloc}", parts.netloc
-        self._map = Map(self.name, settings.space or source, settings.fields, settings.times, settings.markup)
+        self._map = Map(self.name, settings.space or source, settings.fields, settings.times, settings.markup, self._origin)
         self._list = search(settings.posts, "posts")
         paging, failure = settings.paging, settings.failure
         self._path = search(paging.path, "paging.path") if paging.path else None
@@ -226,17 +81,50 @@ class HttpJson:
         hidden = [one.get_secret_value() for one in settings.headers.values() if isinstance(one, SecretStr)]
         self.account = f"{self._host} {fingerprint(*self._secrets.values(), *hidden)}"
         allowed = settings.limit
+        self._owed: tuple[SourceError, float] | None = None
         self.limits = (Limit("config", allowed.requests, allowed.seconds, ""),) if allowed else ()
         self.max_requests_per_poll = paging.pages if paging.by != "none" else 1  # type: ignore[misc]
 
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
-        """What is new in the list."""
-        known = cursor if cursor.get("of") == self._of else {}
-        if self._settings.order == "oldest":
-            return await self._onward(http, known)
-        since = self._from((known.get("lists") or {}).get("lists", {}).get("posts", {}).get("last"))
-        news = await timeline.read_new({"posts": lambda mark: self._newer(http, mark, since)}, known.get("lists", {}), self.max_requests_per_poll)
-        return Batch(self._mine(news.posts), {"of": self._of, "lists": news.state}, damaged=news.damaged, more=news.more)
+        """What is new in the list, page by page. Where a page fails after others were read, those are handed over and the next poll,
+        which comes at once, raises the failure: a service that often fails, or allows little, is read all the same."""
+        self._pay()
+        step = self._onward if self._settings.order == "oldest" else self._back
+        state: dict[str, Any] = {name: value for name, value in cursor.items() if name != "of"} if cursor.get("of") == self._of else {}
+        posts: dict[str, Post] = {}
+        damaged: list[Damaged] = []
+        more, read = True, 0
+        for _ in range(self.max_requests_per_poll):
+            try:
+                found = await step(http, state)
+            except SourceError as e:
+                fresh = _afresh(state)
+                if isinstance(e, BadPayload) and e.status in _NO_SUCH and not read and fresh != state:
+                    state = fresh       # the place where we were is no longer known: from the beginning
+                    continue
+                if not read:
+                    raise
+                self._owed = e, self._clock()
+                break
+            for post in found.posts:
+                posts.pop(post.native_id, None)
+                posts[post.native_id] = post
+            damaged += found.damaged
+            state, more, read = found.state, found.more, read + 1
+            if not more:
+                break
+        return Batch(self._mine(posts.values()), {"of": self._of, **state}, damaged=tuple(damaged), more=more)
+
+    def _pay(self) -> None:
+        """Raises the failure that the poll before this one met, unless it is long over."""
+        owed, self._owed = self._owed, None
+        if owed is None:
+            return
+        error, passed = owed[0], max(self._clock() - owed[1], 0.0)
+        if isinstance(error, RateLimited):
+            error.retry_after -= passed
+        if error.retry_after > 0 if isinstance(error, RateLimited) else passed < _OVER:
+            raise error
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of the past: to `since` where the newest come first, from `since` on where the oldest do."""
@@ -253,32 +141,29 @@ class HttpJson:
         page = await self._ask(http, None, self._from(None))
         return [f"reads {page.count} posts on the first page of the list at {self._host}"]
 
-    async def _onward(self, http: Http, known: Cursor) -> Batch:
-        """A list that begins with the oldest: on from where it was read to. `at` is the page to ask for, `kept` the last one that had
-        posts: it is asked again for ever, since what is new appears on it, or behind it."""
-        newest: int | None = known.get("newest")
-        since = self._from(known.get("since")) if "from" not in known else datetime.fromtimestamp(known["from"], UTC)
-        at, kept = known.get("at"), known.get("kept", known.get("at"))
-        posts: dict[str, Post] = {}
-        damaged: list[Damaged] = []
-        for _ in range(self.max_requests_per_poll):
-            page = await self._ask(http, at, since)
-            for post in page.posts:
-                posts.pop(post.native_id, None)
-                posts[post.native_id] = post
-            damaged += page.damaged
-            if page.newest is not None:
-                newest = max(newest or 0, int(page.newest.timestamp()))
-            kept = at if page.count else kept
-            if page.following is None:
-                rest = {"since": newest, "newest": newest} if self._since else {"at": kept, "newest": newest}
-                moved = {"of": self._of, **{name: value for name, value in rest.items() if value is not None}}
-                return Batch(self._mine(posts.values()), moved, damaged=tuple(damaged))
-            at = page.following
-        going = {"of": self._of, "at": at, "kept": kept, "newest": newest, "since": known.get("since"),
-                 "from": int(since.timestamp()) if since and self._since else None}
-        return Batch(self._mine(posts.values()), {name: value for name, value in going.items() if value is not None},
-                     damaged=tuple(damaged), more=True)
+    async def _onward(self, http: Http, known: Mapping[str, Any]) -> timeline.News:
+        """One page of a list that begins with the oldest, on from where it was read to. `at` is the page to ask for, `kept` the last one
+        that had posts: it is asked again for ever, since what is new appears on it, or behind it. With {since}, `since` is the newest
+        time of all that was read to the end, and `from` what this reading began with."""
+        since = datetime.fromtimestamp(known["from"], UTC) if "from" in known else self._from(known.get("since"))
+        at = known.get("at")
+        page = await self._ask(http, at, since)
+        if at is not None and not page.count and at == known.get("kept"):
+            return timeline.News((), _afresh(known), (), True)      # the service has thrown old posts away: its pages have moved
+        newest = max(known.get("newest", 0), int(page.newest.timestamp()) if page.newest else 0) or None
+        kept = at if page.count else known.get("kept")
+        if page.following is not None:
+            state = {"at": page.following, "kept": kept, "newest": newest, "since": known.get("since"),
+                     "from": int(since.timestamp()) if since else None}
+        else:
+            state = {"since": newest, "newest": newest} if self._since else {"at": kept, "kept": kept}
+        return timeline.News(page.posts, {name: value for name, value in state.items() if value is not None}, page.damaged,
+                             page.following is not None)
+
+    async def _back(self, http: Http, known: Mapping[str, Any]) -> timeline.News:
+        """One page of a list that begins with the newest, on the way back to what is known."""
+        since = self._from(known.get("lists", {}).get("posts", {}).get("last"))
+        return await timeline.read_new({"posts": lambda mark: self._newer(http, mark, since)}, known, 1)
 
     async def _newer(self, http: Http, mark: str | None, since: datetime | None) -> timeline.Page:
         """A page of a list that begins with the newest. Its last post tells how far back it reaches: one pinned to the top is older."""
@@ -294,7 +179,15 @@ class HttpJson:
         return datetime.fromtimestamp(int(self._clock()) - since.first * 86_400 if newest is None else newest - since.overlap, UTC)
 
     async def _ask(self, http: Http, mark: str | None, since: datetime | None) -> _Page:
-        answer = await self._asked(http, mark, since)
+        try:
+            answer = await self._asked(http, mark, since)
+        except BadPayload as e:
+            if e.status in _NO_SUCH and mark is not None and self._settings.paging.by in ("page", "offset"):
+                return _Page((), (), 0, None, None, None)       # a page behind the last one
+            raise
+        return await asyncio.to_thread(self._page, answer, mark)
+
+    def _page(self, answer: Response, mark: str | None) -> _Page:
         try:
             found = json.loads(answer.body.decode("utf-8-sig"))
         except (ValueError, RecursionError):
@@ -383,6 +276,13 @@ class HttpJson:
         return tuple(replace(post, source=self.source) for post in posts)
 
 
+def _afresh(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state of reading without the place in the list."""
+    fresh = {name: value for name, value in state.items() if name not in ("at", "kept", "from")}
+    last = state.get("lists", {}).get("posts", {}).get("last")
+    return {**fresh, "lists": {"posts": {"last": last}} if last else {}} if "lists" in state else fresh
+
+
 def _plain(value: Any) -> Any:
     """`value` without secrets, for a fingerprint."""
     if isinstance(value, Mapping):
@@ -393,6 +293,7 @@ def _plain(value: Any) -> Any:
 def _linked(header: str) -> str | None:
     """The address that a Link header names as the next one (RFC 8288)."""
     for address, said in _LINK.findall(header[:8192]):
-        if re.search(r'(?i)rel\s*=\s*"?(?:[^"]*\s)?next(?:\s[^"]*)?"?\s*(;|$)', said):
+        relation = _REL.search(said)
+        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
             return str(address)
     return None

@@ -16,6 +16,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 _NAME = re.compile(r"[0-9]{20}-[0-9a-f]{16}\.json")
+_HALF_WRITTEN = 3600 * 10**9
+"""Nanoseconds after which a file that is still being written is not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,11 @@ def take(folder: Path, committed: Iterable[str], amount: int) -> tuple[list[tupl
         if _NAME.fullmatch(name):
             (folder / name).unlink(missing_ok=True)
     try:
-        names = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name))
+        listed = os.listdir(folder)
     except FileNotFoundError:
         return [], False
+    for name in listed:     # left by a kill while it was written: its sender never heard "thanks"
+        if name.startswith(".") and _NAME.fullmatch(name[1:]) and int(name[1:21]) < time.time_ns() - _HALF_WRITTEN:
+            (folder / name).unlink(missing_ok=True)
+    names = sorted(name for name in listed if _NAME.fullmatch(name))
     return [(name, (folder / name).read_bytes()) for name in names[:amount]], len(names) > amount

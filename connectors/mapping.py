@@ -149,8 +149,10 @@ class Times(BaseModel):
 class Map:
     """Makes posts of the items of an answer."""
 
-    def __init__(self, network: str, space: str, fields: Fields, times: Times, markup: Literal["plain", "html"] = "plain") -> None:
-        self._network, self._space, self._times, self._html = network, space, times, markup == "html"
+    def __init__(self, network: str, space: str, fields: Fields, times: Times, markup: Literal["plain", "html"] = "plain",
+                 base_url: str = "") -> None:
+        """`space` is what ids are unique in, `base_url` what addresses without a server belong to."""
+        self._network, self._space, self._times, self._html, self._base = network, space, times, markup == "html", base_url
         self._found = {name: (said, jmespath.compile(said)) for name, said in fields if said is not None}
 
     def posts(self, items: list[Any], where: str) -> tuple[list[tuple[Post, datetime | None]], list[Damaged]]:
@@ -187,13 +189,13 @@ class Map:
         post = Post(
             network=self._network, source="", native_id=f"{self._space}/{name}", text=text,
             published_at=published or deleted or UNKNOWN_TIME, edited_at=edited, deleted_at=deleted,
-            url=next(iter(web_links([self._words(item, "url")])), ""),
+            url=next(iter(web_links([self._words(item, "url")], self._base)), ""),
             author=Author(author, account_of_person(self._words(item, "author_name"), account)),
             in_reply_to=f"{self._space}/{above}" if above else None,
             in_reply_to_account=(to if to.startswith(("@", "-")) else f"@{to}") if to else None,
             mentions=tuple(f"@{one.lstrip('@')}" for one in self._list(item, "mentions")) or mentions_of(text),
             hashtags=tuple(f"#{one.lstrip('#')}" for one in self._list(item, "hashtags")) or hashtags_of(text),
-            links=tuple(web_links(links)) or (tuple(links_of_html(raw)) if self._html else ()), media=media)
+            links=tuple(web_links(links, self._base)) or (tuple(links_of_html(raw, self._base)) if self._html else ()), media=media)
         return post, max(filter(None, (published, edited)), default=None)
 
     def _find(self, item: Any, name: str) -> Any:
@@ -252,18 +254,21 @@ class Map:
 
     def _deleted(self, item: Any, otherwise: datetime | None) -> datetime | None:
         value = self._find(item, "deleted")
-        if not value:
+        if value in (None, "", 0, "0") or (isinstance(value, str) and value.lower() in ("false", "no")):
             return None
-        if value is not True:
-            try:
-                return self._times.read(value)
-            except (ValueError, OverflowError, OSError):
-                pass        # any other sign of it: 1, "deleted"
-        return otherwise or UNKNOWN_TIME
+        if value in (1, "1") or (isinstance(value, str) and value.lower() in ("true", "yes")):
+            return otherwise or UNKNOWN_TIME
+        try:
+            return self._times.read(value)
+        except (ValueError, OverflowError, OSError):    # a word for a state must not pass for a deletion
+            raise self._wrong(item, "deleted", f"gives {_shown(value)}, neither true nor false nor a time; compare it: status == 'deleted'") from None
 
     def _list(self, item: Any, name: str) -> tuple[str, ...]:
         value = self._find(item, name)
-        found = value if isinstance(value, list) else [value]
+        found = value if isinstance(value, list) else [] if value is None else [value]
+        for one in found:
+            if isinstance(one, Mapping | list):
+                raise self._wrong(item, name, f"gives {_shown(one)}, not text; name the part: {name}[].url")
         said = (clean_text(str(one)).strip() for one in found if isinstance(one, str | int) and not isinstance(one, bool))
         return tuple(dict.fromkeys(one for one in said if one))
 

@@ -13,16 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from config.document import Document
 from connectors.fields import account_of_person
-from connectors.markup import hashtags_of, mentions_of, web_links
+from connectors.markup import hashtags_of, mentions_of, one_line, web_links
 from monitor.core.post import MAX_TEXT, Post, clean_text
 from monitor.core.post import Author as PostAuthor
 
 MOST = 1000
 """Posts of one body."""
+_LINES = 50
+"""Lines that are told of one body, about; naming the nearest right word of thousands of wrong ones takes seconds."""
 _LONGEST_ID = 400
 _EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _BASE = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -50,7 +52,13 @@ def _time(value: Any) -> Any:
     return moment
 
 
+def _clean(value: Any) -> Any:
+    """Text cut in the middle of an emoji is text."""
+    return clean_text(value).strip() if isinstance(value, str) else value
+
+
 def _id(value: Any) -> Any:
+    value = clean_text(value) if isinstance(value, str) else value
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
@@ -61,19 +69,23 @@ def _id(value: Any) -> Any:
 
 
 def _link(value: Any) -> Any:
+    value = _clean(value)
     if isinstance(value, str) and value and not web_links([value]):
         raise ValueError("must begin with http:// or https://")
     return value
 
 
 def _handle(value: Any) -> Any:
+    value = _clean(value)
     return "@" + value if isinstance(value, str) and value and not value.startswith(("@", "-")) else value
 
 
 def _tag(value: Any) -> Any:
+    value = _clean(value)
     return "#" + value if isinstance(value, str) and value and not value.startswith("#") else value
 
 
+Text = Annotated[str, BeforeValidator(_clean)]
 Moment = Annotated[datetime, BeforeValidator(_time)]
 Id = Annotated[str, BeforeValidator(_id)]
 Link = Annotated[str, BeforeValidator(_link)]
@@ -86,8 +98,8 @@ class Author(BaseModel):
 
     model_config = _BASE
     id: Id | None = None
-    name: str = Field(default="", max_length=1000)
-    account: str = Field(default="", max_length=200)
+    name: Text = Field(default="", max_length=1000)
+    account: Text = Field(default="", max_length=200)
 
 
 class Item(BaseModel):
@@ -95,7 +107,7 @@ class Item(BaseModel):
 
     model_config = _BASE
     id: Id
-    text: str = Field(default="", max_length=MAX_TEXT)
+    text: Text = Field(default="", max_length=MAX_TEXT)
     published_at: Moment | None = None
     edited_at: Moment | None = None
     deleted_at: Moment | None = None
@@ -106,13 +118,13 @@ class Item(BaseModel):
     mentions: tuple[Handle, ...] = Field(default=(), max_length=1000)
     hashtags: tuple[Tag, ...] = Field(default=(), max_length=1000)
     links: tuple[Link, ...] = Field(default=(), max_length=1000)
-    media: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(default=(), max_length=1000)
+    media: tuple[Annotated[Text, Field(max_length=4096)], ...] = Field(default=(), max_length=1000)
 
     @model_validator(mode="after")
     def _whole(self) -> Item:
         if self.deleted_at is None and self.published_at is None:
             raise ValueError("published_at is missing; add when it was written, or deleted_at where it was deleted")
-        if self.deleted_at is None and not clean_text(self.text).strip() and not any(map(str.strip, self.media)):
+        if self.deleted_at is None and not self.text and not any(self.media):
             raise ValueError("has neither text nor media; add its text, or deleted_at where it was deleted")
         return self
 
@@ -136,7 +148,8 @@ def read(body: bytes, space: str) -> tuple[list[Post], list[Fault]]:
     except RecursionError:
         raise Unreadable("the body is nested too deeply") from None
     except ValueError as e:
-        where = f" at character {e.pos}" if isinstance(e, json.JSONDecodeError) else ": not UTF-8"
+        where = (f" at character {e.pos}" if isinstance(e, json.JSONDecodeError) else ": not UTF-8" if isinstance(e, UnicodeDecodeError)
+                 else ": a number is too long")
         raise Unreadable(f'the body is not JSON{where}; send {{"posts": [...]}} in UTF-8') from None
     if not isinstance(found, dict) or not isinstance(found.get("posts"), list):
         raise Unreadable('the body has no list "posts"; send {"posts": [...]}')
@@ -146,31 +159,39 @@ def read(body: bytes, space: str) -> tuple[list[Post], list[Fault]]:
     posts: list[Post] = []
     faults: list[Fault] = []
     for i, item in enumerate(items):
-        document = Document(Path("body"))
-        made = document.validated(Item, ("posts", i), item) if isinstance(item, dict) else None
-        if made is not None:
-            posts.append(_post(made, space))
-            continue
-        lines = [f"{p.path}: {p.message}" for p in document.problems] or [f'posts[{i}]: must be an object {{"id": …, "text": …}}']
-        payload = json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")
-        faults += [Fault(clean_text(line), payload) for line in lines]
+        try:
+            posts.append(_post(Item.model_validate(item), space))
+        except ValidationError as e:
+            payload = json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")
+            lines = [f"posts[{i}]: has faults, too"] if len(faults) >= _LINES else _lines(i, item, e.error_count())
+            faults += [Fault(one_line(line)[:500], payload) for line in lines]
     return posts, faults
 
 
+def _lines(i: int, item: Any, count: int) -> list[str]:
+    """What is wrong with one post, a line each."""
+    if not isinstance(item, dict):
+        return [f'posts[{i}]: must be an object {{"id": …, "text": …}}']
+    if count > _LINES:
+        return [f"posts[{i}]: has {count} faults; compare it with docs/sources/webhook.md"]
+    document = Document(Path("body"))
+    document.validated(Item, ("posts", i), item)
+    return [f"{p.path}: {p.message}" for p in document.problems]
+
+
 def _post(item: Item, space: str) -> Post:
-    text = clean_text(item.text).strip()
-    account = clean_text(item.author.account).strip().lstrip("@")
+    account = item.author.account.lstrip("@")
     moment = item.published_at or item.deleted_at
     assert moment is not None
     return Post(
-        network="webhook", source="", native_id=f"{space}/{clean_text(item.id)}", text=text, published_at=moment,
-        url=item.url.strip(), edited_at=item.edited_at, deleted_at=item.deleted_at,
-        author=PostAuthor(clean_text(item.author.id or account), account_of_person(item.author.name, account)),
-        in_reply_to=f"{space}/{clean_text(item.in_reply_to)}" if item.in_reply_to else None,
-        in_reply_to_account=clean_text(item.in_reply_to_account) or None,
-        mentions=_words(item.mentions) or mentions_of(text), hashtags=_words(item.hashtags) or hashtags_of(text),
+        network="webhook", source="", native_id=f"{space}/{item.id}", text=item.text, published_at=moment,
+        url=item.url, edited_at=item.edited_at, deleted_at=item.deleted_at,
+        author=PostAuthor(item.author.id or account, account_of_person(item.author.name, account)),
+        in_reply_to=f"{space}/{item.in_reply_to}" if item.in_reply_to else None,
+        in_reply_to_account=item.in_reply_to_account or None,
+        mentions=_words(item.mentions) or mentions_of(item.text), hashtags=_words(item.hashtags) or hashtags_of(item.text),
         links=tuple(web_links(item.links)), media=_words(item.media))
 
 
 def _words(given: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(said for one in given if (said := clean_text(one).strip())))
+    return tuple(dict.fromkeys(filter(None, given)))

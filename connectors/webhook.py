@@ -117,7 +117,7 @@ class Webhook:
             told, lost = await asyncio.to_thread(self._told, name, body)
             begin = cursor.get("from", 0) if name == cursor.get("part") else 0
             for i, post in enumerate(told[begin:], begin):
-                if post.native_id in posts:
+                if post.native_id in posts and post.digest() != posts[post.native_id].digest():
                     return Batch(tuple(posts.values()), {"taken": taken, "part": name, "from": i}, damaged=tuple(damaged), more=True)
                 posts[post.native_id] = post
             taken.append(name)

@@ -147,7 +147,7 @@ class WebHttp:
             return answer
         wait = retry_after(answer.headers, datetime.now(UTC))
         failed = error_for(answer.status, f"{where}: HTTP {answer.status}{_said(answer)}", wait, answer.body)
-        failed.headers = answer.headers
+        failed.status, failed.headers = answer.status, answer.headers
         raise failed
 
     async def _read(self, method: str, url: str, timeout: float | None, public_only: bool, **asked: Any) -> Response:

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.base import Http, Response
+from connectors.fields import account_of_person
 from monitor.core.post import Post
 from monitor.core.privacy import numbers
 from monitor.http import keys_in, scrubbed
 
 _KEPT_HEADERS = ("content-type", "etag", "last-modified", "retry-after")
+_WORD = re.compile(r"(?<![\w.-])[\w.-]{3,}(?![\w.-])")
 _PERSON = ("first_name", "last_name", "username", "phone_number", "vcard", "email")
 """JSON members that name a person, in an object that has a `first_name` (Bot API: User, private Chat, Contact)."""
 
@@ -109,6 +111,11 @@ def _without_people(text: str, posts: Sequence[Post], people: dict[str, str]) ->
                 text = text.replace(name, people.setdefault(name, f"Person {len(people) + 1}"))
         return text
     _collect(document, people)
+    for post in posts:      # "Name (@handle)", as connectors show an author
+        name, _, handle = post.author.display.partition(" (@")
+        for said in (name.removeprefix("@"), handle.removesuffix(")")):
+            if len(said) > 2 and said not in people.values():
+                people.setdefault(said, f"person{len(people) + 1}")
     return json.dumps(_renamed(document, people), ensure_ascii=False)
 
 
@@ -124,11 +131,23 @@ def _collect(value: Any, people: dict[str, str]) -> None:
             _collect(part, people)
 
 
+def _unnamed(value: str, people: Mapping[str, str]) -> str:
+    """A text that is a person's name, or an address or handle in which one stands; the words of posts are left."""
+    whole = people.get(account_of_person(value[:300], ""))
+    if whole is not None:
+        return whole
+    if any(c.isspace() for c in value):
+        return value
+    return _WORD.sub(lambda found: people.get(found[0], found[0]), value)
+
+
 def _renamed(value: Any, people: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_renamed(part, people) for part in value]
     if isinstance(value, int) and not isinstance(value, bool):
         return int(people.get(str(value), value))
+    if isinstance(value, str):
+        return _unnamed(value, people)
     if not isinstance(value, dict):
         return value
     person = people.get(str(value.get("id", value.get("user_id")))) if "first_name" in value else None

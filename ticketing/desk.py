@@ -67,7 +67,7 @@ class Desk:
         return bool(author) and handle(author) in self.own_accounts
 
 
-_BESIDE_NAME = re.compile(r"\(@(\w+)\)$")
+_BESIDE_NAME = re.compile(r"\(@([\w.@-]+)\)$")
 
 
 def handle(account: str) -> str:

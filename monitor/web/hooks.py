@@ -59,7 +59,9 @@ def routes(receivers: Callable[[str], object]) -> list[web.RouteDef]:
         source, to = request.match_info["source"], receiver(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            receipt = await asyncio.to_thread(to.receive, headers, await _whole(request))
+            body = await _whole(request)
+            receipt = Receipt(413, 0, (f"the body has more than {LARGEST} bytes; send less at once",)) if body is None else \
+                await asyncio.to_thread(to.receive, headers, body)
         except OSError as e:
             log.error("what a network sent cannot be kept; it is asked to send it again", source=source,
                       reason=e.strerror or type(e).__name__)
@@ -77,15 +79,15 @@ def routes(receivers: Callable[[str], object]) -> list[web.RouteDef]:
     return [web.get("/hooks/{source}", set_up), web.post("/hooks/{source}", called)]
 
 
-async def _whole(request: web.Request) -> bytes:
-    """The body, however the pages are limited."""
+async def _whole(request: web.Request) -> bytes | None:
+    """The body, however the pages are limited; None where it is too large."""
     body = bytearray()
     try:
         async with asyncio.timeout(LONGEST):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > LARGEST:
-                    raise web.HTTPRequestEntityTooLarge(LARGEST, len(body))
+                    return None
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     return bytes(body)

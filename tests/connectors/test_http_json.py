@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
-from connectors.errors import BadPayload
+from connectors.errors import BadPayload, RateLimited
 from connectors.http_json import HttpJson
 from connectors.mapping import Fields, Map, Times
 from monitor.http import WebHttp
@@ -33,6 +33,8 @@ class Service:
         self.asked: list[dict[str, str]] = []
         self.elsewhere = ""
         self.pinned: dict[str, Any] | None = None
+        self.fails_every = self.failed = 0
+        self.none_is_404 = False
 
     def add(self, *numbers: int) -> None:
         self.posts += [{"id": n, "text": f"Нет света {n}", "at": (START + timedelta(minutes=5 * n)).isoformat()} for n in numbers]
@@ -40,13 +42,18 @@ class Service:
     async def answer(self, request: web.Request) -> web.Response:
         asked = {**request.query, **(await request.json() if request.can_read_body else {})}
         self.asked.append(asked)
+        if self.fails_every and len(self.asked) % self.fails_every == 0:
+            self.failed += 1
+            return web.Response(status=429, headers={"Retry-After": "7"})
         found = sorted(self.posts, key=lambda one: (one["at"], one["id"]), reverse=self.newest_first)
         if "since" in asked:
             found = [one for one in found if one["at"] >= datetime.fromisoformat(asked["since"]).isoformat()]
         at = int(asked.get("offset", 0)) or (int(asked.get("page", 1)) - 1) * self.size
         if "after" in asked:
-            at = next(i for i, one in enumerate(found) if one["id"] == int(asked["after"])) + 1
+            at = next((i + 1 for i, one in enumerate(found) if one["id"] == int(asked["after"])), 10**6)
         page, more = found[at:at + self.size], at + self.size < len(found)
+        if self.none_is_404 and not page and at != len(found):
+            return web.Response(status=404)
         page = [self.pinned, *page] if self.pinned else page
         link = self.elsewhere or f"/list?page={at // self.size + 2}&key={request.query.get('key', '')}"
         return web.json_response({"data": page, "more": more, "next": link if more else None},
@@ -142,6 +149,58 @@ async def test_a_pinned_old_post_does_not_end_the_reading(service: tuple[Service
     assert {f"portal/{n}" for n in range(51, 60)} <= set((await read_on(listed, cursor))[0])
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_a_service_that_fails_at_every_third_request_is_read_and_its_order_to_wait_is_kept(service: tuple[Service, str], order: str) -> None:
+    made, url = service
+    made.newest_first = order == "newest"
+    made.add(1)
+    listed = source(url, order=order, params={"page": "{page}"}, paging={"by": "page", "size": 3})
+    _, cursor = await read_on(listed, {})
+    made.add(*range(30, 60))
+    made.fails_every = 3
+    found: set[str] = set()
+    waits = []
+    async with WebHttp() as http:
+        for _ in range(60):
+            try:
+                batch = await listed.poll(http, cursor)
+            except RateLimited as e:
+                waits.append(e.retry_after)
+                continue
+            found |= {post.native_id for post in batch.posts}
+            cursor = json.loads(json.dumps(batch.cursor))
+            if not batch.more:
+                break
+    assert {f"portal/{n}" for n in range(30, 60)} <= found
+    assert set(waits) == {7.0}
+    assert len(waits) == made.failed
+
+
+@pytest.mark.parametrize("way", ["page", "cursor", "next link"])
+async def test_posts_that_the_service_throws_away_hide_no_new_ones(service: tuple[Service, str], way: str) -> None:
+    made, url = service
+    made.newest_first = False
+    made.add(*range(1, 15))
+    listed = source(url, order="oldest", **WAYS[way])
+    _, cursor = await read_on(listed, {})
+    made.posts = []
+    made.add(70, 71)
+    made.none_is_404 = True
+    assert {"portal/70", "portal/71"} <= set((await read_on(listed, cursor))[0])
+
+
+async def test_a_page_behind_the_last_one_may_be_404(service: tuple[Service, str]) -> None:
+    made, url = service
+    made.add(*range(1, 7))
+    made.none_is_404 = True
+    made.size = 4
+    listed = source(url, order="oldest", params={"page": "{page}"}, paging={"by": "page"})
+    assert len((await read_on(listed, {}))[0]) >= 6
+    async with WebHttp() as http:
+        with pytest.raises(BadPayload, match="HTTP 404"):       # that there is no first page is a fault
+            await source(url + "s").poll(http, {})
+
+
 async def test_the_key_goes_nowhere_else(service: tuple[Service, str]) -> None:
     made, url = service
     made.add(*range(1, 9))
@@ -207,3 +266,26 @@ def test_times_of_every_form_are_the_same_moment() -> None:
         made = Map("http_json", "p", Fields(**FIELDS), Times(**times)).post({"id": 1, "text": "x", "at": value})
         assert made is not None
         assert made[0].published_at == START, (times, value)
+
+
+def one(item: dict[str, Any], **fields: str) -> Any:
+    made = Map("http_json", "p", Fields(**{**FIELDS, **fields}), Times(), base_url="https://portal.example.kz").post({"id": 1, "text": "x", "at": START.isoformat(), **item})
+    assert made is not None
+    return made[0]
+
+
+def test_a_word_for_a_state_is_no_deletion() -> None:
+    for value in (None, False, 0, "0", "false", ""):
+        assert one({"gone": value}, deleted="gone").deleted_at is None
+    for value in (True, 1, "true", "2026-11-20T09:00:00+05:00"):
+        assert one({"gone": value, "text": None}, deleted="gone").deleted_at == START
+    with pytest.raises(ValueError, match='`state` gives "published", neither true nor false nor a time; compare it: status == \'deleted\''):
+        one({"state": "published"}, deleted="state")
+    assert one({"state": "published"}, deleted="state == 'deleted'").deleted_at is None
+
+
+def test_addresses_without_a_server_are_the_service_s_own_and_lists_of_objects_are_a_fault() -> None:
+    assert one({"link": "/q/1"}, url="link").url == "https://portal.example.kz/q/1"
+    assert one({"link": "javascript:alert(1)"}, url="link").url == ""
+    with pytest.raises(ValueError, match=r"fields.media: `files` gives an object, not text; name the part: media\[\].url"):
+        one({"files": [{"url": "x"}]}, media="files")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -15,8 +16,11 @@ from cases import CASES, TOKEN
 from stage import RECORDINGS, Stage, recording
 from test_telegram_web import Channel
 
+from connectors.base import Response
 from monitor.cli import main
+from monitor.core.post import Author, Post
 from monitor.http import WebHttp
+from monitor.recording import Tape, answers_of
 from qulaq_kit import acceptance
 
 CITIZEN = {"id": 777123456, "is_bot": False, "first_name": "Айгүл", "last_name": "Сәрсенова", "username": "aigul_s"}
@@ -108,3 +112,15 @@ async def test_pages_are_told_apart(tmp_path: Path) -> None:
     assert [one["when"] for one in said["answers"]["recorded"]] == [{"before": "21"}, {}]
     assert len(said["expect"]) == 40
     await plays(made, "telegram_web.json", tmp_path)
+
+
+def test_the_authors_of_any_service_are_not_named() -> None:
+    said = {"data": [{"id": 7, "text": "Айгүл С. жазды", "user": {"name": "Айгүл  С.", "login": "aigul_s"}, "url": "https://p.kz/u/aigul_s/7"}],
+            "next": "/list?page=2&key=s3cret-key"}
+    tape = Tape(None)  # type: ignore[arg-type]
+    tape.exchanges = [({}, Response(200, {}, json.dumps(said).encode(), "https://p.kz/list"))]
+    post = Post("http_json", "p", "p/7", "Айгүл С. жазды", datetime(2026, 11, 24, tzinfo=UTC), author=Author("u7", "Айгүл С. (@aigul_s)"))
+    (one,) = answers_of(tape, [post], ["s3cret-key"])
+    assert json.loads(one["body"]) == {
+        "data": [{"id": 7, "text": "Айгүл С. жазды", "user": {"name": "person1", "login": "person2"}, "url": "https://p.kz/u/person2/7"}],
+        "next": "/list?page=2&key=***"}

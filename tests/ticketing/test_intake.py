@@ -161,10 +161,10 @@ def test_the_nearest_office_above_registers(db, service, staff) -> None:
 
 def test_the_office_s_own_posts_never_become_tickets(db, service, staff) -> None:
     from dataclasses import replace as changed
-    own = Service(changed(service.desk, own_accounts=frozenset({"akimat_pavlodar"})))
+    own = Service(changed(service.desk, own_accounts=frozenset({"akimat_pavlodar", "akimat.bsky.social"})))
     from monitor.core.post import Author
-    post = replace(a_post("1", TEXT), author=Author("77", "@Akimat_Pavlodar"))
-    assert feed(db, own, (post, said())) == ["own"]
+    posts = [replace(a_post(str(i), TEXT), author=Author("77", shown)) for i, shown in enumerate(("@Akimat_Pavlodar", "Әкімдік (@akimat.bsky.social)"))]
+    assert feed(db, own, *((post, said()) for post in posts)) == ["own", "own"]
     assert tickets(db) == []
 
 
