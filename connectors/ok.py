@@ -59,6 +59,8 @@ _MOSCOW = timezone(timedelta(hours=3))
 _WAITS = {7: 3600.0, 8: 600.0, 11: 3600.0, 26: 3600.0}
 """Error to seconds: an action blocked for a while, flood, a limit of calls. OK does not say for how long."""
 _REFUSED = {9, 10, 22, 23, 24, 50, 101, 102, 103, 104, 105, 200, 210, 401, 402, 403, 451, 453, 455, 456, 457, 458, 511, 514}
+_CLOSED = {24, 455, 456, 457, 458}
+"""Those of them that can be said of one discussion among others."""
 _PASSING = {1, 2, 30, 31, 5000, 9999}
 _GONE = {106, 141, 300, 700, 702, 705, 706}
 _CANNOT = {3: NOT_ALLOWED, 10: NOT_ALLOWED, 24: NOT_ALLOWED, 50: NOT_ALLOWED, 200: NOT_ALLOWED, 454: NOT_ALLOWED, 455: CLOSED, 456: CLOSED,
@@ -266,8 +268,14 @@ class Ok:
                         ) -> tuple[Page, Sequence[str]]:
         """A page of comments, newest first. Known ones of its time that it lacks are gone."""
         kind, number = name.split("/")
-        found = await self._ask(http, "discussions.getComments", {
-            "discussionId": number, "discussionType": kind, "anchor": mark or "LAST", "direction": "BACKWARD", "count": "100", "fields": _COMMENT})
+        try:
+            found = await self._ask(http, "discussions.getComments", {
+                "discussionId": number, "discussionType": kind, "anchor": mark or "LAST", "direction": "BACKWARD", "count": "100",
+                "fields": _COMMENT})
+        except AuthError as e:
+            if _code(e.payload) in _CLOSED:  # this discussion, not the token
+                raise BadPayload(f"{name}: {e}", e.payload) from None
+            raise
         if not isinstance(found, dict) or not ({"comments", "discussionId", "anchor", "has_more"} & found.keys()):
             raise BadPayload("OK: the answer is no page of comments", json.dumps(found).encode())
         # A discussion without any has no list at all.
