@@ -7,7 +7,7 @@ Answering: https://developers.google.com/youtube/v3/docs/comments/insert , /comm
 https://developers.google.com/identity/protocols/oauth2/web-server#offline . Errors: https://developers.google.com/youtube/v3/docs/errors
 Quota: https://developers.google.com/youtube/v3/determine_quota_cost . Schema: the discovery document youtube:v3, revision 20261104.
 
-The key goes into a header, for addresses get into logs. An edit keeps its id and changes `updatedAt`; it does not bring a comment up,
+The key goes into a header (https://cloud.google.com/docs/authentication/api-keys-use), for addresses get into logs. An edit keeps its id and changes `updatedAt`; it does not bring a comment up,
 nor does a reply, and a deletion is told nowhere: recent threads are asked again in turn, fifty for one unit.
 """
 
@@ -18,6 +18,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -175,7 +176,7 @@ class YouTube:
         news = await read_new(lists, known.get("lists", {}), len(lists) + PAGES)
         posts = {post.native_id: post for post in news.posts}
         recent: Mapping[str, int] = known.get("recent", {})
-        threads = [name for name, at in recent.items() if at > 0 and "." not in name and name not in posts]
+        threads = [name for name, at in recent.items() if at > 0 and "." not in name and name not in posts and not _VIDEO.fullmatch(name)]
         again, gone = await self._again(http, channels, due(dict.fromkeys(threads, 0), CHECKED, self._clock(), self.poll_every), seen)
         posts |= {post.native_id: post for post in again}
         found, search = await self._search(http, known, damaged)
@@ -199,7 +200,7 @@ class YouTube:
         batch = await read_back(self._lists(http, channels, _Seen()), cursor)
         return replace(batch, posts=tuple(replace(post, source=self.source) for post in batch.posts))
 
-    def can_answer(self, post: Post, now: Any) -> str | None:
+    def can_answer(self, post: Post, now: datetime) -> str | None:
         """Whether there is a token, and whether the video's comments were switched off when it was last read."""
         if self._settings.refresh_token is None:
             return NOT_ALLOWED
@@ -234,7 +235,7 @@ class YouTube:
             raise Transient("YouTube: it took the answer, but does not say under which number", done.body, sent=True) from None
 
     async def probe(self, http: Http) -> list[str]:
-        """Which channels the key can read, and whose name answers carry. A search is not tried: it takes 100 units."""
+        """Which channels the key can read, and whose name answers carry. A search is not made for it: it takes 100 units."""
         lost: list[Damaged] = []
         lines = [*(f"reads comments of {found[1]}" for found in (await self._resolved(http, {}, lost)).values()),
                  *(f"may not read a channel ({one.reason})" for one in lost)]
@@ -245,7 +246,7 @@ class YouTube:
         if not self._settings.channels and not self._settings.videos:
             await self._get(http, "i18nLanguages", {"part": "id"})
         if self._settings.search:
-            lines.append(f"searches every {self._settings.search_minutes} minutes (not tried: a search takes 100 of the day's 10,000 units)")
+            lines.append(f"searches every {self._settings.search_minutes} minutes (each takes 100 of the day's 10,000 units)")
         if self._settings.refresh_token is None:
             return [*lines, "may not answer (no refresh_token)"]
         mine, _ = await self._get(http, "channels", {"part": "snippet", "mine": "true"}, await self._token(http))
@@ -399,11 +400,11 @@ class YouTube:
             try:
                 state = (await read_new({"search": partial(self._found, http, found)}, state, 1)).state
                 at = now
-            except RateLimited as e:
+            except (RateLimited, BadPayload) as e:
                 if not self._settings.channels and not self._settings.videos:
                     raise
                 damaged.append(Damaged(f"the search waits, comments are read on: {e}", e.payload))
-                at = now + int(min(e.retry_after, 86_400.0)) - self._settings.search_minutes * 60
+                at = now if isinstance(e, BadPayload) else now + int(min(e.retry_after, 86_400.0)) - self._settings.search_minutes * 60
         newest = sorted(found, key=lambda name: (-found[name], name))[:WATCHED]
         found = {name: found[name] for name in newest if found[name] > found[newest[0]] - WATCH_DAYS * 86_400}
         return found, {"search": state, "searched": at, "found": found}
@@ -529,7 +530,7 @@ def video(one: dict[str, Any], handles: Mapping[str, str]) -> Post:
                  _author(channel, handles.get(channel) or words(said, "channelTitle")))
 
 
-def _film(number: str, said: dict[str, Any], at: Any, author: Author) -> Post:
+def _film(number: str, said: dict[str, Any], at: datetime, author: Author) -> Post:
     text = "\n\n".join(filter(None, (words(said, "title"), words(said, "description"))))
     return Post(network="youtube", source="", native_id=number, text=text, published_at=at, url=f"https://www.youtube.com/watch?v={number}",
                 author=author, mentions=mentions_of(text), hashtags=hashtags_of(text), media=(f"video:{number}",))

@@ -20,11 +20,14 @@ from stage import Case, Stage, recording
 from connectors import telegram
 from connectors.base import Batch, Cursor, Http, Limit
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
+from connectors.ok import Ok
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.rss import parse as parse_feed
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
+from connectors.youtube import YouTube
+from monitor.core.post import Post
 from monitor.http import WebHttp
 from qulaq_kit import acceptance
 
@@ -321,6 +324,32 @@ class PrintsItsOutage(Rss):
         except SourceError:
             print("feed is down")
             raise
+
+
+@fault("an_edit_is_seen")
+class NeverAskedAgain(YouTube):
+    """Reads the newest page alone: what was edited below it keeps its first words."""
+
+    async def _again(self, *_: Any) -> tuple[list[Post], set[str]]:
+        return [], set()
+
+
+@fault("a_failure_inside_the_body_is_a_failure")
+class QuotaIsRefusal(YouTube):
+    """A spent quota comes with 403: taken for a revoked key, the source stops for hours and the operator is sent for nothing."""
+
+    def _explained(self, error: SourceError) -> SourceError:
+        told = super()._explained(error)
+        return AuthError(str(told), told.payload) if isinstance(told, RateLimited) else told
+
+
+@fault("a_failure_inside_the_body_is_a_failure")
+class ErrorsInside200Unread(Ok):
+    async def _ask(self, *asked: Any) -> Any:
+        try:
+            return await super()._ask(*asked)
+        except SourceError:
+            return {}
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
