@@ -142,8 +142,8 @@ class Ok:
         posts = {post.native_id: post for post in (*topics, *below.posts, *messages.posts)}
         gone = {name for name in gone if recent.get(name, -1) > 0 and name not in posts}
         recent = remembered(recent, (post for post in posts.values() if not post.native_id.startswith("chat:")), gone)
-        there = (*still_there(recent, posts.values()), *(removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent))
-        return Batch(tuple(replace(post, source=self.source) for post in there),
+        deleted = (removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
+        return Batch(tuple(replace(post, source=self.source) for post in (*still_there(recent, posts.values()), *deleted)),
                      {"group": self._settings.group, "below": below.state, "messages": messages.state, "recent": recent},
                      damaged=(*damaged, *below.damaged, *messages.damaged), more=below.more or messages.more)
 
@@ -343,7 +343,8 @@ def signature(form: Mapping[str, str], secret: str) -> str:
 def parse(body: bytes, discussion: str = "GROUP_TOPIC/0") -> list[Post]:
     """The comments of an answer of discussions.getComments."""
     found = _checked(body)
-    return each(items(found if isinstance(found, dict) else {}, "comments", WHERE, body), lambda one: comment(one, discussion, "", "@group"), WHERE)[0]
+    listed = items(found if isinstance(found, dict) else {}, "comments", WHERE, body)
+    return each(listed, lambda one: comment(one, discussion, "", "@group"), WHERE)[0]
 
 
 def topic(one: dict[str, Any], group: str, handle: str, people: Mapping[str, str]) -> Post | None:
