@@ -5,7 +5,8 @@ Topics with their number of comments: https://apiok.ru/dev/methods/rest/group/gr
 https://apiok.ru/dev/methods/rest/mediatopic/mediatopic.getByIds , other discussions: discussions.getList, comments:
 https://apiok.ru/dev/methods/rest/discussions/discussions.getComments . Answering: discussions.addDiscussionComment, described in
 https://github.com/apiok/documentation (docs/method) though the site no longer shows its page.
-Messages: https://apiok.ru/en/dev/graph_api/bot_api (graph.user.chats, graph.chat.messages), with a token of the group.
+Messages: https://apiok.ru/en/dev/graph_api/bot_api (graph.user.chats, graph.chat.messages), with a token of the group. OK signs no
+webhook, so none is taken: anybody could ring.
 
 Comments have no list of changes: those of recent discussions are read anew in turn. OK writes their time as Moscow's clock.
 """
@@ -55,6 +56,8 @@ CHATS = 10
 """Requests of one poll for messages."""
 CHECKED, WATCHED = 3, 30
 """Recent discussions read anew in one poll although nothing says that they changed, of so many newest."""
+OLDER = 30
+"""Days by which a topic may be older than the beginning of a backfill, for its comments to be read."""
 _MOSCOW = timezone(timedelta(hours=3))
 _WAITS = {7: 3600.0, 8: 600.0, 11: 3600.0, 26: 3600.0}
 """Error to seconds: an action blocked for a while, flood, a limit of calls. OK does not say for how long."""
@@ -128,7 +131,7 @@ class Ok:
         gone: set[str] = set()
         damaged: list[Damaged] = []
         if self._settings.token is not None:
-            topics, threads = await self._topics(http, damaged)
+            topics, threads, _ = await self._topics(http, damaged, {"count": str(self._settings.watch)})
             threads += await self._others(http) if self._settings.others else []
             below = await read_below(threads, known.get("below", {}), partial(self._comments, http, recent, gone), BELOW, newest_first=True)
             before = known.get("below", {}).get("seen", {})
@@ -146,6 +149,38 @@ class Ok:
         return Batch(tuple(replace(post, source=self.source) for post in (*still_there(recent, posts.values()), *deleted)),
                      {"group": self._settings.group, "below": below.state, "messages": messages.state, "recent": recent},
                      damaged=(*damaged, *below.damaged, *messages.damaged), more=below.more or messages.more)
+
+    async def backfill(self, http: Http, cursor: Cursor) -> Batch:
+        """A page of older topics and the comments below them; those below topics older than the beginning by OLDER days are left."""
+        if self._settings.token is None:
+            return Batch((), cursor)
+        since, until = datetime.fromisoformat(cursor["since"]), datetime.fromisoformat(cursor["until"])
+        work: list[list[str | None]] = [list(pair) for pair in cursor.get("work", ())]
+        anchor = cursor.get("anchor")
+        posts: list[Post] = []
+        damaged: list[Damaged] = []
+        if not work:
+            posts, threads, older = await self._topics(http, damaged, {
+                "start_time": str(int((since - timedelta(days=OLDER)).timestamp() * 1000)), "end_time": str(int(until.timestamp() * 1000)),
+                "count": "20", **({"anchor": anchor} if anchor else {})})
+            work = [[one.id, None] for one in threads if one.sign]
+            anchor = older if older != anchor else None
+        for _ in range(BELOW):
+            if not work:
+                break
+            name, mark = work.pop(0)
+            try:
+                page, _besides = await self._comments(http, {}, set(), str(name), mark)
+            except BadPayload as e:
+                damaged.append(Damaged(str(e), e.payload))
+                continue
+            posts += page.posts
+            damaged += page.damaged
+            if page.older not in (None, mark) and page.span is not None and page.span[0] > since.timestamp():
+                work.insert(0, [name, page.older])
+        kept = {post.native_id: replace(post, source=self.source) for post in posts if since <= post.published_at <= until}
+        return Batch(tuple(kept.values()), {"since": cursor["since"], "until": cursor["until"], "work": work, "anchor": anchor},
+                     damaged=tuple(damaged), more=bool(work or anchor))
 
     def can_answer(self, post: Post, now: datetime) -> str | None:
         """A message needs the group's token, a comment the administrator's."""
@@ -229,10 +264,9 @@ class Ok:
             raise BadPayload("OK: the answer is no JSON object", answer.body)
         return found
 
-    async def _topics(self, http: Http, damaged: list[Damaged]) -> tuple[list[Post], list[Thread]]:
-        """The newest topics with their words, and how many comments each has."""
-        listed = await self._ask(http, "group.getStatTopics", {"gid": self._settings.group, "fields": "ID,CREATED_MS,COMMENTS",
-                                                               "count": str(self._settings.watch)})
+    async def _topics(self, http: Http, damaged: list[Damaged], asked: Mapping[str, str]) -> tuple[list[Post], list[Thread], str | None]:
+        """A page of topics, newest first: their words, how many comments each has, and what asks for the next page."""
+        listed = await self._ask(http, "group.getStatTopics", {"gid": self._settings.group, "fields": "ID,CREATED_MS,COMMENTS", **asked})
         shown = items(listed if isinstance(listed, dict) else {}, "topics", WHERE, json.dumps(listed).encode())
         names = [name for one in shown if isinstance(one, dict) and (name := words(one, "id")).isascii() and name.isdigit()]
         if shown and not names:
@@ -240,7 +274,7 @@ class Ok:
         counts = {one["id"]: one.get("comments") for one in parts(listed, "topics") if one.get("id") in names}
         threads = [Thread(f"GROUP_TOPIC/{name}", _sign(counts[name])) for name in names]
         if not names:
-            return [], threads
+            return [], threads, None
         told = await self._ask(http, "mediatopic.getByIds", {"topic_ids": ",".join(names), "media_limit": "3",
                                                              "fields": f"{_TOPIC},user.UID,user.NAME"})
         told = told if isinstance(told, dict) else {}
@@ -248,7 +282,7 @@ class Ok:
         posts, lost = each(items(told, "media_topics", WHERE, json.dumps(told).encode()),
                            lambda one: topic(one, self._settings.group, self._handle, people), WHERE)
         damaged += lost
-        return posts, threads
+        return posts, threads, _anchor(listed)
 
     async def _others(self, http: Http) -> list[Thread]:
         """The group's photos and videos under which something was said. The account may be in other groups: they are left alone."""
@@ -282,8 +316,7 @@ class Ok:
         posts, damaged = each(found.get("comments") or [], lambda one: comment(one, name, self._settings.group, self._handle), WHERE)
         moments = [int(post.published_at.timestamp()) for post in posts]
         span = (min(moments), max(moments)) if moments else None
-        anchor = found.get("anchor")
-        older = anchor if found.get("has_more") is True and isinstance(anchor, str) and 0 < len(anchor) <= 1000 else None
+        older = _anchor(found)
         if not damaged and (span or mark is None):
             there = {post.native_id for post in posts}
             gone |= {one for one, at in recent.items() if one.startswith(f"{name}/") and at > 0 and one not in there
@@ -399,6 +432,12 @@ def message(one: dict[str, Any], chat: str, handle: str) -> Post | None:
     return Post(network="ok", source="", native_id=f"{chat}/{number}", text=text, published_at=_moment(one.get("timestamp"), "timestamp"),
                 author=Author(writer, account_of_person(words(sender, "name"), "")), in_reply_to_account=handle,
                 mentions=mentions_of(text), hashtags=hashtags_of(text), links=tuple(links), media=media)
+
+
+def _anchor(found: Mapping[str, Any]) -> str | None:
+    """What asks for the next page; None on the last one."""
+    anchor = found.get("anchor")
+    return anchor if found.get("has_more") is True and isinstance(anchor, str) and 0 < len(anchor) <= 1000 else None
 
 
 def _checked(body: bytes) -> Any:

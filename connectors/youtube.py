@@ -167,23 +167,21 @@ class YouTube:
 
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
         """New comments of the channels, replies and comments below what is watched, then what is due to be asked again."""
-        of = fingerprint(*self._settings.channels, "", *self._settings.videos, "", *self._settings.search)
-        known = cursor if cursor.get("of") == of else {}
         damaged: list[Damaged] = []
-        channels = await self._resolved(http, known.get("channels", {}), damaged)
+        channels = await self._resolved(http, cursor.get("channels", {}), damaged)
         seen = _Seen()
         lists = self._lists(http, seen)
-        news = await read_new(lists, known.get("lists", {}), len(lists) + PAGES)
+        news = await read_new(lists, cursor.get("lists", {}), len(lists) + PAGES)
         posts = {post.native_id: post for post in news.posts}
-        recent: Mapping[str, int] = known.get("recent", {})
+        recent: Mapping[str, int] = cursor.get("recent", {})
         threads = [name for name, at in recent.items() if at > 0 and "." not in name and name not in posts and not _VIDEO.fullmatch(name)]
         again, gone = await self._again(http, due(dict.fromkeys(threads, 0), CHECKED, self._clock(), self.poll_every), seen)
         posts |= {post.native_id: post for post in again}
-        found, search = await self._search(http, known, damaged)
+        found, search = await self._search(http, cursor, damaged)
         videos, counts = await self._videos(http, [*self._settings.videos, *found])
         gone |= {name for name in found if videos and name not in counts}
-        below = await read_below([*(Thread(f"v/{name}", counts[name]) for name in counts), *self._threads_of(known, seen, recent)],
-                                 known.get("below", {}), partial(self._below, http, seen), BELOW, newest_first=True)
+        below = await read_below([*(Thread(f"v/{name}", counts[name]) for name in counts), *self._threads_of(cursor, seen, recent)],
+                                 cursor.get("below", {}), partial(self._below, http, seen), BELOW, newest_first=True)
         posts |= {post.native_id: post for post in (*videos, *below.posts)}
         gone |= {name for name in recent if "." in name and (
             (thread := name.partition(".")[0]) in gone or (thread in seen.whole and name not in seen.whole[thread]))}
@@ -191,7 +189,7 @@ class YouTube:
         recent = remembered(recent, posts.values(), gone, days=KNOWN_DAYS)
         deleted = (removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
         return Batch(tuple(replace(post, source=self.source) for post in (*still_there(recent, posts.values()), *deleted)),
-                     {"of": of, "channels": channels, "lists": news.state, "recent": recent, "below": below.state, **search},
+                     {"channels": channels, "lists": news.state, "recent": recent, "below": below.state, **search},
                      damaged=(*damaged, *news.damaged, *below.damaged), more=news.more or below.more)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
@@ -401,7 +399,8 @@ class YouTube:
         if not self._settings.search:
             return {}, {}
         now = int(self._clock())
-        state, at = known.get("search", {}), known.get("searched", 0)
+        wanted = "|".join(self._settings.search)
+        state, at = (known.get("search", {}), known.get("searched", 0)) if known.get("words") == wanted else ({}, 0)
         if now - at >= self._settings.search_minutes * 60 or at > now + 86_400:
             try:
                 state = (await read_new({"search": partial(self._found, http, found)}, state, 1)).state
@@ -413,7 +412,7 @@ class YouTube:
                 at = now if isinstance(e, BadPayload) else now + int(min(e.retry_after, 86_400.0)) - self._settings.search_minutes * 60
         newest = sorted(found, key=lambda name: (-found[name], name))[:WATCHED]
         found = {name: found[name] for name in newest if found[name] > found[newest[0]] - WATCH_DAYS * 86_400}
-        return found, {"search": state, "searched": at, "found": found}
+        return found, {"words": wanted, "search": state, "searched": at, "found": found}
 
     async def _found(self, http: Http, found: dict[str, int], mark: str | None) -> Page:
         """A page of the search, newest first. Its words are cut short: the videos are read from their own list."""

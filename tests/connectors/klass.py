@@ -94,8 +94,11 @@ class Klass:
     def stat_topics(self, form: dict[str, str]) -> web.Response:
         if form["gid"] != GROUP:
             return error(50, "NOT_ADMIN : User is not an administrator")
-        newest = sorted(self.topics, key=lambda name: -self.topics[name][1])[:int(form["count"])]
-        return checked("group.getStatTopics", {"has_more": False, "topics": [
+        begin, end = int(form.get("start_time", 0)), int(form.get("end_time", 2**60))
+        within = sorted((name for name, told in self.topics.items() if begin <= told[1] <= end), key=lambda name: -self.topics[name][1])
+        start = int(form.get("anchor", 0))
+        newest = within[start:start + int(form["count"])]
+        return checked("group.getStatTopics", {"anchor": str(start + len(newest)), "has_more": start + len(newest) < len(within), "topics": [
             {"id": name, "created_ms": self.topics[name][1], "comments": len(self.comments.get(f"GROUP_TOPIC/{name}", ()))} for name in newest]})
 
     def topics_by_ids(self, form: dict[str, str]) -> web.Response:

@@ -135,6 +135,25 @@ async def test_messages_come_newest_first_and_ours_are_none(net: Net) -> None:
     assert f"{CHAT}/mid:{CHAT[5:]}.{501:x}" in got
 
 
+async def test_the_past_is_read_back_topic_by_topic(net: Net) -> None:
+    for n in range(45):
+        name, at = f"1540000000010{n:02}", NOW - 86_400 * n
+        net.ok.topics[name] = (f"Тақырып {n}", int(at) * 1000, f"group:{GROUP}")
+        net.ok.say(f"GROUP_TOPIC/{name}", f"c{n}", f"Пікір {n}", at + 60)
+    for n in range(250):
+        net.ok.say("GROUP_TOPIC/154000000001005", f"d{n:03}", f"Ұзын {n}", NOW - 86_400 * 5 + 100 + n)
+    cursor: Any = {"since": datetime.fromtimestamp(NOW - 86_400 * 10, UTC).isoformat(), "until": datetime.fromtimestamp(NOW - 86_400 * 2, UTC).isoformat()}
+    names: list[str] = []
+    for _ in range(9):
+        batch = await net.source().backfill(net.http, cursor)
+        names += [post.native_id for post in batch.posts]
+        cursor = batch.cursor
+        if not batch.more:
+            break
+    assert not batch.more
+    assert len(names) == len(set(names)) == 9 + 8 + 250     # topics 2 to 10, comments of 3 to 10, one long discussion
+
+
 async def test_answers_stand_under_the_comment_or_in_the_chat(net: Net) -> None:
     net.ok.say(TOPIC, "c1", "Қашан?", NOW)
     net.ok.write(CHAT, 1, "Су жоқ", NOW)
