@@ -116,7 +116,7 @@ class YouTube:
                                                                                 "number that begins with UC")
         videos: tuple[str, ...] = Field(default=(), max_length=20, description="Single videos whose comments are read, whoever's they are")
         search: tuple[str, ...] = Field(default=(), max_length=5, description="Words that videos are searched for; any of them, in one search")
-        search_minutes: int = Field(default=60, ge=15, le=1440, description="Minutes between two searches; each takes 100 of the day's "
+        search_minutes: int = Field(default=60, ge=30, le=1440, description="Minutes between two searches; each takes 100 of the day's "
                                                                             "10,000 units")
         client_id: str = Field(default="", max_length=200, description="OAuth client of the project, for answering")
         client_secret: SecretStr | None = Field(default=None, description="Secret of the OAuth client, for answering")
@@ -178,8 +178,8 @@ class YouTube:
         again, gone = await self._again(http, due(dict.fromkeys(threads, 0), CHECKED, self._clock(), self.poll_every), seen)
         posts |= {post.native_id: post for post in again}
         found, search = await self._search(http, cursor, damaged)
-        videos, counts = await self._videos(http, [*self._settings.videos, *found])
-        gone |= {name for name in found if videos and name not in counts}
+        videos, counts, lost = await self._videos(http, [*self._settings.videos, *found])
+        gone |= lost
         below = await read_below([*(Thread(f"v/{name}", counts[name]) for name in counts), *self._threads_of(cursor, seen, recent)],
                                  cursor.get("below", {}), partial(self._below, http, seen), BELOW, newest_first=True)
         posts |= {post.native_id: post for post in (*videos, *below.posts)}
@@ -239,7 +239,7 @@ class YouTube:
         lines = [*(f"reads comments of {found[1]}" for found in (await self._resolved(http, {}, lost)).values()),
                  *(f"may not read a channel ({one.reason})" for one in lost)]
         if self._settings.videos:
-            _, counts = await self._videos(http, self._settings.videos)
+            _, counts, _lost = await self._videos(http, self._settings.videos)
             lines += [f"reads comments of video {one}" if counts.get(one) else f"may not read comments of video {one} (closed, or not there)"
                       for one in self._settings.videos]
         if not self._settings.channels and not self._settings.videos:
@@ -429,18 +429,23 @@ class YouTube:
                 continue
         return Page((), _mark(answer), (min(moments), max(moments)) if moments else None)
 
-    async def _videos(self, http: Http, names: Sequence[str]) -> tuple[list[Post], dict[str, str]]:
-        """Single videos, and how many comments each has; "" where they are closed."""
+    async def _videos(self, http: Http, names: Sequence[str]) -> tuple[list[Post], dict[str, str], set[str]]:
+        """Single videos, how many comments each has ("" where there are none, or they are closed), and those that are gone."""
         posts: list[Post] = []
         counts: dict[str, str] = {}
+        lost: set[str] = set()
         wanted = list(dict.fromkeys(names))
         for at in range(0, len(wanted), 50):
-            found, body = await self._get(http, "videos", {"part": "snippet,statistics", "id": ",".join(wanted[at:at + 50])})
+            some = wanted[at:at + 50]
+            found, body = await self._get(http, "videos", {"part": "snippet,statistics", "id": ",".join(some)})
             listed = items(found, "items", WHERE, body)
             posts += each(listed, lambda one: video(one, self._handles), WHERE)[0]
-            counts |= {words(one, "id"): words(part(one, "statistics"), "commentCount") for one in parts(found, "items")}
-        self._closed |= {name for name, count in counts.items() if not count}
-        return posts, {name: count if count != "0" else "" for name, count in counts.items() if name in wanted}
+            told = {words(one, "id"): words(part(one, "statistics"), "commentCount") for one in parts(found, "items")}
+            self._closed |= {name for name, count in told.items() if not count}
+            counts |= {name: count if count != "0" else "" for name, count in told.items() if name in some}
+            if told and _mark(found) is None:
+                lost |= set(some) - told.keys()
+        return posts, counts, lost
 
     def _threads_of(self, known: Cursor, seen: _Seen, recent: Mapping[str, int]) -> list[Thread]:
         """Threads with more replies than come beside them: those shown now, and those known before."""
