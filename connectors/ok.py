@@ -68,8 +68,9 @@ _PASSING = {1, 2, 30, 31, 5000, 9999}
 _GONE = {106, 141, 300, 700, 702, 705, 706}
 _CANNOT = {3: NOT_ALLOWED, 10: NOT_ALLOWED, 24: NOT_ALLOWED, 50: NOT_ALLOWED, 200: NOT_ALLOWED, 454: NOT_ALLOWED, 455: CLOSED, 456: CLOSED,
            458: CLOSED, 601: TOO_LONG, 704: TOO_LATE, **dict.fromkeys(_GONE, GONE)}
-_TOPIC = ",".join(f"media_topic.{field}" for field in ("ID", "CREATED_MS", "AUTHOR_REF", "OWNER_REF", "MEDIA", "MEDIA_TYPE", "MEDIA_TEXT",
-                                                       "MEDIA_TITLE", "MEDIA_URL", "MEDIA_PHOTO_REFS", "MEDIA_MOVIE_REFS"))
+_TOPIC = ",".join(f"media_topic.{field}" for field in ("ID", "CREATED_MS", "AUTHOR_REF", "OWNER_REF", "DISCUSSION_SUMMARY", "MEDIA",
+                                                       "MEDIA_TYPE", "MEDIA_TEXT", "MEDIA_TITLE", "MEDIA_URL", "MEDIA_PHOTO_REFS",
+                                                       "MEDIA_MOVIE_REFS"))
 _COMMENT = ",".join(f"comment.{field}" for field in ("ID", "TEXT", "DATE", "TYPE", "AUTHOR_ID", "AUTHOR_NAME", "AUTHOR_REF", "REPLY_TO_ID",
                                                      "REPLY_TO_NAME", "REPLY_TO_COMMENT_ID"))
 """Only fields that are known to exist: one that does not makes OK refuse the whole request."""
@@ -132,16 +133,14 @@ class Ok:
         damaged: list[Damaged] = []
         if self._settings.token is not None:
             topics, threads, _ = await self._topics(http, damaged, {"count": str(self._settings.watch)})
-            threads += await self._others(http) if self._settings.others else []
+            threads += await self._others(http, damaged) if self._settings.others else []
             below = await read_below(threads, known.get("below", {}), partial(self._comments, http, recent, gone), BELOW, newest_first=True)
             before = known.get("below", {}).get("seen", {})
             again = [one.id for one in threads if before.get(one.id) and before[one.id] == below.state["seen"].get(one.id) and (
                 one.sign == before[one.id][0] or any(at > 0 and name.startswith(f"{one.id}/") for name, at in recent.items()))][:WATCHED]
             below = replace(below, posts=(*below.posts, *await self._again(http, again, recent, gone)))
         if self._settings.bot_token is not None:
-            chats, lost = await self._chats(http)
-            damaged += lost
-            messages = await read_below(chats, known.get("messages", {}), partial(self._messages, http), CHATS, newest_first=True)
+            messages = await self._talks(http, known.get("messages", {}), damaged)
         posts = {post.native_id: post for post in (*topics, *below.posts, *messages.posts)}
         gone = {name for name in gone if recent.get(name, -1) > 0 and name not in posts}
         recent = remembered(recent, (post for post in posts.values() if not post.native_id.startswith("chat:")), gone)
@@ -271,10 +270,8 @@ class Ok:
         names = [name for one in shown if isinstance(one, dict) and (name := words(one, "id")).isascii() and name.isdigit()]
         if shown and not names:
             raise BadPayload("OK: none of the topics has a number", json.dumps(listed).encode())
-        counts = {one["id"]: one.get("comments") for one in parts(listed, "topics") if one.get("id") in names}
-        threads = [Thread(f"GROUP_TOPIC/{name}", _sign(counts[name])) for name in names]
         if not names:
-            return [], threads, None
+            return [], [], None
         told = await self._ask(http, "mediatopic.getByIds", {"topic_ids": ",".join(names), "media_limit": "3",
                                                              "fields": f"{_TOPIC},user.UID,user.NAME"})
         told = told if isinstance(told, dict) else {}
@@ -282,13 +279,22 @@ class Ok:
         posts, lost = each(items(told, "media_topics", WHERE, json.dumps(told).encode()),
                            lambda one: topic(one, self._settings.group, self._handle, people), WHERE)
         damaged += lost
-        return posts, threads, _anchor(listed)
+        # Statistics may lag behind: what either of the two counts is news.
+        counts = {words(one, "id"): _sign(one.get("comments")) for one in parts(listed, "topics")}
+        for one in parts(told, "media_topics"):
+            name, summed = words(one, "id"), _sign(part(one, "discussion_summary").get("comments_count"))
+            counts[name] = "/".join(filter(None, (counts.get(name), summed)))
+        return posts, [Thread(f"GROUP_TOPIC/{name}", counts[name]) for name in names], _anchor(listed)
 
-    async def _others(self, http: Http) -> list[Thread]:
+    async def _others(self, http: Http, damaged: list[Damaged]) -> list[Thread]:
         """The group's photos and videos under which something was said. The account may be in other groups: they are left alone."""
-        found = await self._ask(http, "discussions.getList", {
-            "category": "GROUP", "types": ",".join(_OTHERS), "count": "50",
-            "fields": "discussion.OBJECT_TYPE,discussion.OBJECT_ID,discussion.LAST_ACTIVITY_DATE_MS,discussion.REF_OBJECTS,group.UID"})
+        try:
+            found = await self._ask(http, "discussions.getList", {
+                "category": "GROUP", "types": ",".join(_OTHERS), "count": "50",
+                "fields": "discussion.OBJECT_TYPE,discussion.OBJECT_ID,discussion.LAST_ACTIVITY_DATE_MS,discussion.REF_OBJECTS,group.UID"})
+        except (AuthError, BadPayload) as e:  # the topics could be read: they are not held up
+            damaged.append(Damaged(f"photos and videos of the group cannot be read: {e}", e.payload))
+            return []
         listed = items(found, "discussions", WHERE, json.dumps(found).encode()) if isinstance(found, dict) and "discussions" in found else []
         threads: list[Thread] = []
         for one in listed:
@@ -334,6 +340,18 @@ class Ok:
                 continue  # it is asked again when its turn comes, and was readable when it last had news
             posts += page.posts
         return posts
+
+    async def _talks(self, http: Http, known: Mapping[str, Any], damaged: list[Damaged]) -> News:
+        """What is new in the chats. A group's token that is refused holds up no comments."""
+        try:
+            chats, lost = await self._chats(http)
+            damaged += lost
+            return await read_below(chats, known, partial(self._messages, http), CHATS, newest_first=True)
+        except (AuthError, BadPayload) as e:
+            if self._settings.token is None:
+                raise
+            damaged.append(Damaged(f"messages to the group cannot be read: {e}", e.payload))
+            return News((), dict(known), (), False)
 
     async def _chats(self, http: Http) -> tuple[list[Thread], list[Damaged]]:
         """Chats in the order of their last event."""

@@ -97,12 +97,31 @@ async def test_what_ok_does_not_tell_is_seen_by_reading_anew(net: Net) -> None:
 
 @pytest.mark.parametrize(("method", "code", "error"), [
     ("group.getStatTopics", 50, AuthError), ("group.getStatTopics", 11, RateLimited), ("mediatopic.getByIds", 2, Transient),
-    ("discussions.getComments", 8, RateLimited), ("discussions.getList", 102, AuthError)])
+    ("discussions.getComments", 8, RateLimited), ("discussions.getList", 2, Transient)])
 async def test_errors_inside_200_wherever_they_come(net: Net, method: str, code: int, error: type[Exception]) -> None:
     net.ok.say(TOPIC, "c1", "а", NOW)
     net.ok.fails[method] = code
     with pytest.raises(error, match=str(code)):
         await net.source().poll(net.http, {})
+
+
+async def test_comments_are_seen_before_the_statistics_know_them(net: Net) -> None:
+    _, batch = await net.everything({})
+    net.ok.counting = False
+    net.ok.say(TOPIC, "c1", "Қашан?", NOW)
+    got, _ = await net.everything(batch.cursor)
+    assert f"{TOPIC}/c1" in got
+
+
+async def test_a_group_s_token_that_is_refused_holds_up_no_comments_and_is_told(net: Net) -> None:
+    net.ok.say(TOPIC, "c1", "Қашан?", NOW)
+    net.ok.fails["discussions.getList"] = 10
+    got, batch = await net.everything({}, bot_token="tkn1-an-old-one-000")
+    assert f"{TOPIC}/c1" in got
+    assert [one.reason.partition(":")[0] for one in batch.damaged] == ["photos and videos of the group cannot be read",
+                                                                     "messages to the group cannot be read"]
+    with pytest.raises(AuthError):
+        await net.source(token=None, application_key="", application_secret=None, bot_token="tkn1-an-old-one-000").poll(net.http, {})
 
 
 async def test_one_closed_discussion_holds_up_neither_the_others_nor_the_token(net: Net) -> None:
