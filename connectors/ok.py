@@ -5,7 +5,8 @@ Topics with their number of comments: https://apiok.ru/dev/methods/rest/group/gr
 https://apiok.ru/dev/methods/rest/mediatopic/mediatopic.getByIds , other discussions: discussions.getList, comments:
 https://apiok.ru/dev/methods/rest/discussions/discussions.getComments . Answering: discussions.addDiscussionComment, described in
 https://github.com/apiok/documentation (docs/method) though the site no longer shows its page.
-Messages: https://apiok.ru/en/dev/graph_api/bot_api (graph.user.chats, graph.chat.messages), with a token of the group.
+Messages: https://apiok.ru/en/dev/graph_api/bot_api (graph.user.chats, graph.chat.messages), with a token of the group. OK signs no
+webhook, so none is taken: anybody could ring.
 
 Comments have no list of changes: those of recent discussions are read anew in turn. OK writes their time as Moscow's clock.
 """
@@ -55,16 +56,21 @@ CHATS = 10
 """Requests of one poll for messages."""
 CHECKED, WATCHED = 3, 30
 """Recent discussions read anew in one poll although nothing says that they changed, of so many newest."""
+OLDER = 30
+"""Days by which a topic may be older than the beginning of a backfill, for its comments to be read."""
 _MOSCOW = timezone(timedelta(hours=3))
 _WAITS = {7: 3600.0, 8: 600.0, 11: 3600.0, 26: 3600.0}
 """Error to seconds: an action blocked for a while, flood, a limit of calls. OK does not say for how long."""
 _REFUSED = {9, 10, 22, 23, 24, 50, 101, 102, 103, 104, 105, 200, 210, 401, 402, 403, 451, 453, 455, 456, 457, 458, 511, 514}
+_CLOSED = {24, 455, 456, 457, 458}
+"""Those of them that can be said of one discussion among others."""
 _PASSING = {1, 2, 30, 31, 5000, 9999}
 _GONE = {106, 141, 300, 700, 702, 705, 706}
 _CANNOT = {3: NOT_ALLOWED, 10: NOT_ALLOWED, 24: NOT_ALLOWED, 50: NOT_ALLOWED, 200: NOT_ALLOWED, 454: NOT_ALLOWED, 455: CLOSED, 456: CLOSED,
            458: CLOSED, 601: TOO_LONG, 704: TOO_LATE, **dict.fromkeys(_GONE, GONE)}
-_TOPIC = ",".join(f"media_topic.{field}" for field in ("ID", "CREATED_MS", "AUTHOR_REF", "OWNER_REF", "MEDIA", "MEDIA_TYPE", "MEDIA_TEXT",
-                                                       "MEDIA_TITLE", "MEDIA_URL", "MEDIA_PHOTO_REFS", "MEDIA_MOVIE_REFS"))
+_TOPIC = ",".join(f"media_topic.{field}" for field in ("ID", "CREATED_MS", "AUTHOR_REF", "OWNER_REF", "DISCUSSION_SUMMARY", "MEDIA",
+                                                       "MEDIA_TYPE", "MEDIA_TEXT", "MEDIA_TITLE", "MEDIA_URL", "MEDIA_PHOTO_REFS",
+                                                       "MEDIA_MOVIE_REFS"))
 _COMMENT = ",".join(f"comment.{field}" for field in ("ID", "TEXT", "DATE", "TYPE", "AUTHOR_ID", "AUTHOR_NAME", "AUTHOR_REF", "REPLY_TO_ID",
                                                      "REPLY_TO_NAME", "REPLY_TO_COMMENT_ID"))
 """Only fields that are known to exist: one that does not makes OK refuse the whole request."""
@@ -126,24 +132,54 @@ class Ok:
         gone: set[str] = set()
         damaged: list[Damaged] = []
         if self._settings.token is not None:
-            topics, threads = await self._topics(http, damaged)
-            threads += await self._others(http) if self._settings.others else []
+            topics, threads, _ = await self._topics(http, damaged, {"count": str(self._settings.watch)})
+            threads += await self._others(http, damaged) if self._settings.others else []
             below = await read_below(threads, known.get("below", {}), partial(self._comments, http, recent, gone), BELOW, newest_first=True)
             before = known.get("below", {}).get("seen", {})
             again = [one.id for one in threads if before.get(one.id) and before[one.id] == below.state["seen"].get(one.id) and (
                 one.sign == before[one.id][0] or any(at > 0 and name.startswith(f"{one.id}/") for name, at in recent.items()))][:WATCHED]
             below = replace(below, posts=(*below.posts, *await self._again(http, again, recent, gone)))
         if self._settings.bot_token is not None:
-            chats, lost = await self._chats(http)
-            damaged += lost
-            messages = await read_below(chats, known.get("messages", {}), partial(self._messages, http), CHATS, newest_first=True)
+            messages = await self._talks(http, known.get("messages", {}), damaged)
         posts = {post.native_id: post for post in (*topics, *below.posts, *messages.posts)}
         gone = {name for name in gone if recent.get(name, -1) > 0 and name not in posts}
         recent = remembered(recent, (post for post in posts.values() if not post.native_id.startswith("chat:")), gone)
-        there = (*still_there(recent, posts.values()), *(removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent))
-        return Batch(tuple(replace(post, source=self.source) for post in there),
+        deleted = (removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
+        return Batch(tuple(replace(post, source=self.source) for post in (*still_there(recent, posts.values()), *deleted)),
                      {"group": self._settings.group, "below": below.state, "messages": messages.state, "recent": recent},
                      damaged=(*damaged, *below.damaged, *messages.damaged), more=below.more or messages.more)
+
+    async def backfill(self, http: Http, cursor: Cursor) -> Batch:
+        """A page of older topics and the comments below them; those below topics older than the beginning by OLDER days are left."""
+        if self._settings.token is None:
+            return Batch((), cursor)
+        since, until = datetime.fromisoformat(cursor["since"]), datetime.fromisoformat(cursor["until"])
+        work: list[list[str | None]] = [list(pair) for pair in cursor.get("work", ())]
+        anchor = cursor.get("anchor")
+        posts: list[Post] = []
+        damaged: list[Damaged] = []
+        if not work:
+            posts, threads, older = await self._topics(http, damaged, {
+                "start_time": str(int((since - timedelta(days=OLDER)).timestamp() * 1000)), "end_time": str(int(until.timestamp() * 1000)),
+                "count": "20", **({"anchor": anchor} if anchor else {})})
+            work = [[one.id, None] for one in threads if one.sign]
+            anchor = older if older != anchor else None
+        for _ in range(BELOW):
+            if not work:
+                break
+            name, mark = work.pop(0)
+            try:
+                page, _besides = await self._comments(http, {}, set(), str(name), mark)
+            except BadPayload as e:
+                damaged.append(Damaged(str(e), e.payload))
+                continue
+            posts += page.posts
+            damaged += page.damaged
+            if page.older not in (None, mark) and page.span is not None and page.span[0] > since.timestamp():
+                work.insert(0, [name, page.older])
+        kept = {post.native_id: replace(post, source=self.source) for post in posts if since <= post.published_at <= until}
+        return Batch(tuple(kept.values()), {"since": cursor["since"], "until": cursor["until"], "work": work, "anchor": anchor},
+                     damaged=tuple(damaged), more=bool(work or anchor))
 
     def can_answer(self, post: Post, now: datetime) -> str | None:
         """A message needs the group's token, a comment the administrator's."""
@@ -227,18 +263,15 @@ class Ok:
             raise BadPayload("OK: the answer is no JSON object", answer.body)
         return found
 
-    async def _topics(self, http: Http, damaged: list[Damaged]) -> tuple[list[Post], list[Thread]]:
-        """The newest topics with their words, and how many comments each has."""
-        listed = await self._ask(http, "group.getStatTopics", {"gid": self._settings.group, "fields": "ID,CREATED_MS,COMMENTS",
-                                                               "count": str(self._settings.watch)})
+    async def _topics(self, http: Http, damaged: list[Damaged], asked: Mapping[str, str]) -> tuple[list[Post], list[Thread], str | None]:
+        """A page of topics, newest first: their words, how many comments each has, and what asks for the next page."""
+        listed = await self._ask(http, "group.getStatTopics", {"gid": self._settings.group, "fields": "ID,CREATED_MS,COMMENTS", **asked})
         shown = items(listed if isinstance(listed, dict) else {}, "topics", WHERE, json.dumps(listed).encode())
         names = [name for one in shown if isinstance(one, dict) and (name := words(one, "id")).isascii() and name.isdigit()]
         if shown and not names:
             raise BadPayload("OK: none of the topics has a number", json.dumps(listed).encode())
-        counts = {one["id"]: one.get("comments") for one in parts(listed, "topics") if one.get("id") in names}
-        threads = [Thread(f"GROUP_TOPIC/{name}", _sign(counts[name])) for name in names]
         if not names:
-            return [], threads
+            return [], [], None
         told = await self._ask(http, "mediatopic.getByIds", {"topic_ids": ",".join(names), "media_limit": "3",
                                                              "fields": f"{_TOPIC},user.UID,user.NAME"})
         told = told if isinstance(told, dict) else {}
@@ -246,13 +279,22 @@ class Ok:
         posts, lost = each(items(told, "media_topics", WHERE, json.dumps(told).encode()),
                            lambda one: topic(one, self._settings.group, self._handle, people), WHERE)
         damaged += lost
-        return posts, threads
+        # Statistics may lag behind: what either of the two counts is news.
+        counts = {words(one, "id"): _sign(one.get("comments")) for one in parts(listed, "topics")}
+        for one in parts(told, "media_topics"):
+            name, summed = words(one, "id"), _sign(part(one, "discussion_summary").get("comments_count"))
+            counts[name] = "/".join(filter(None, (counts.get(name), summed)))
+        return posts, [Thread(f"GROUP_TOPIC/{name}", counts[name]) for name in names], _anchor(listed)
 
-    async def _others(self, http: Http) -> list[Thread]:
+    async def _others(self, http: Http, damaged: list[Damaged]) -> list[Thread]:
         """The group's photos and videos under which something was said. The account may be in other groups: they are left alone."""
-        found = await self._ask(http, "discussions.getList", {
-            "category": "GROUP", "types": ",".join(_OTHERS), "count": "50",
-            "fields": "discussion.OBJECT_TYPE,discussion.OBJECT_ID,discussion.LAST_ACTIVITY_DATE_MS,discussion.REF_OBJECTS,group.UID"})
+        try:
+            found = await self._ask(http, "discussions.getList", {
+                "category": "GROUP", "types": ",".join(_OTHERS), "count": "50",
+                "fields": "discussion.OBJECT_TYPE,discussion.OBJECT_ID,discussion.LAST_ACTIVITY_DATE_MS,discussion.REF_OBJECTS,group.UID"})
+        except (AuthError, BadPayload) as e:  # the topics could be read: they are not held up
+            damaged.append(Damaged(f"photos and videos of the group cannot be read: {e}", e.payload))
+            return []
         listed = items(found, "discussions", WHERE, json.dumps(found).encode()) if isinstance(found, dict) and "discussions" in found else []
         threads: list[Thread] = []
         for one in listed:
@@ -266,16 +308,21 @@ class Ok:
                         ) -> tuple[Page, Sequence[str]]:
         """A page of comments, newest first. Known ones of its time that it lacks are gone."""
         kind, number = name.split("/")
-        found = await self._ask(http, "discussions.getComments", {
-            "discussionId": number, "discussionType": kind, "anchor": mark or "LAST", "direction": "BACKWARD", "count": "100", "fields": _COMMENT})
+        try:
+            found = await self._ask(http, "discussions.getComments", {
+                "discussionId": number, "discussionType": kind, "anchor": mark or "LAST", "direction": "BACKWARD", "count": "100",
+                "fields": _COMMENT})
+        except AuthError as e:
+            if _code(e.payload) in _CLOSED:  # this discussion, not the token
+                raise BadPayload(f"{name}: {e}", e.payload) from None
+            raise
         if not isinstance(found, dict) or not ({"comments", "discussionId", "anchor", "has_more"} & found.keys()):
             raise BadPayload("OK: the answer is no page of comments", json.dumps(found).encode())
         # A discussion without any has no list at all.
         posts, damaged = each(found.get("comments") or [], lambda one: comment(one, name, self._settings.group, self._handle), WHERE)
         moments = [int(post.published_at.timestamp()) for post in posts]
         span = (min(moments), max(moments)) if moments else None
-        anchor = found.get("anchor")
-        older = anchor if found.get("has_more") is True and isinstance(anchor, str) and 0 < len(anchor) <= 1000 else None
+        older = _anchor(found)
         if not damaged and (span or mark is None):
             there = {post.native_id for post in posts}
             gone |= {one for one, at in recent.items() if one.startswith(f"{name}/") and at > 0 and one not in there
@@ -293,6 +340,18 @@ class Ok:
                 continue  # it is asked again when its turn comes, and was readable when it last had news
             posts += page.posts
         return posts
+
+    async def _talks(self, http: Http, known: Mapping[str, Any], damaged: list[Damaged]) -> News:
+        """What is new in the chats. A group's token that is refused holds up no comments."""
+        try:
+            chats, lost = await self._chats(http)
+            damaged += lost
+            return await read_below(chats, known, partial(self._messages, http), CHATS, newest_first=True)
+        except (AuthError, BadPayload) as e:
+            if self._settings.token is None:
+                raise
+            damaged.append(Damaged(f"messages to the group cannot be read: {e}", e.payload))
+            return News((), dict(known), (), False)
 
     async def _chats(self, http: Http) -> tuple[list[Thread], list[Damaged]]:
         """Chats in the order of their last event."""
@@ -335,7 +394,8 @@ def signature(form: Mapping[str, str], secret: str) -> str:
 def parse(body: bytes, discussion: str = "GROUP_TOPIC/0") -> list[Post]:
     """The comments of an answer of discussions.getComments."""
     found = _checked(body)
-    return each(items(found if isinstance(found, dict) else {}, "comments", WHERE, body), lambda one: comment(one, discussion, "", "@group"), WHERE)[0]
+    listed = items(found if isinstance(found, dict) else {}, "comments", WHERE, body)
+    return each(listed, lambda one: comment(one, discussion, "", "@group"), WHERE)[0]
 
 
 def topic(one: dict[str, Any], group: str, handle: str, people: Mapping[str, str]) -> Post | None:
@@ -390,6 +450,12 @@ def message(one: dict[str, Any], chat: str, handle: str) -> Post | None:
     return Post(network="ok", source="", native_id=f"{chat}/{number}", text=text, published_at=_moment(one.get("timestamp"), "timestamp"),
                 author=Author(writer, account_of_person(words(sender, "name"), "")), in_reply_to_account=handle,
                 mentions=mentions_of(text), hashtags=hashtags_of(text), links=tuple(links), media=media)
+
+
+def _anchor(found: Mapping[str, Any]) -> str | None:
+    """What asks for the next page; None on the last one."""
+    anchor = found.get("anchor")
+    return anchor if found.get("has_more") is True and isinstance(anchor, str) and 0 < len(anchor) <= 1000 else None
 
 
 def _checked(body: bytes) -> Any:

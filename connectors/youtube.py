@@ -1,14 +1,14 @@
 """YouTube: comments under an office's channels and videos, and videos that a search finds. YouTube Data API v3.
 
-Comments: https://developers.google.com/youtube/v3/docs/commentThreads/list (newest first, up to five replies beside each), all replies
-to one: https://developers.google.com/youtube/v3/docs/comments/list . Own videos: https://developers.google.com/youtube/v3/docs/playlistItems/list
-(the channel's uploads, a hundred times cheaper than a search). Search: https://developers.google.com/youtube/v3/docs/search/list
-Answering: https://developers.google.com/youtube/v3/docs/comments/insert , /commentThreads/insert ; its token:
-https://developers.google.com/identity/protocols/oauth2/web-server#offline . Errors: https://developers.google.com/youtube/v3/docs/errors
+Pages below https://developers.google.com/youtube/v3/docs : commentThreads/list (newest first, up to five replies beside each),
+comments/list (all replies to one), playlistItems/list (a channel's own videos, a hundred times cheaper than a search), videos/list,
+channels/list, search/list, comments/insert and commentThreads/insert (answers), errors. The token for answers:
+https://developers.google.com/identity/protocols/oauth2/web-server#offline
 Quota: https://developers.google.com/youtube/v3/determine_quota_cost . Schema: the discovery document youtube:v3, revision 20261104.
 
-The key goes into a header, for addresses get into logs. An edit keeps its id and changes `updatedAt`; it does not bring a comment up,
-nor does a reply, and a deletion is told nowhere: recent threads are asked again in turn, fifty for one unit.
+The key goes into a header (https://cloud.google.com/docs/authentication/api-keys-use), for addresses get into logs. An edit keeps its
+id and changes `updatedAt`; it does not bring a comment up, nor does a reply, and a deletion is told nowhere: recent threads are asked
+again in turn, fifty for one unit.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -115,7 +116,7 @@ class YouTube:
                                                                                 "number that begins with UC")
         videos: tuple[str, ...] = Field(default=(), max_length=20, description="Single videos whose comments are read, whoever's they are")
         search: tuple[str, ...] = Field(default=(), max_length=5, description="Words that videos are searched for; any of them, in one search")
-        search_minutes: int = Field(default=60, ge=15, le=1440, description="Minutes between two searches; each takes 100 of the day's "
+        search_minutes: int = Field(default=60, ge=30, le=1440, description="Minutes between two searches; each takes 100 of the day's "
                                                                             "10,000 units")
         client_id: str = Field(default="", max_length=200, description="OAuth client of the project, for answering")
         client_secret: SecretStr | None = Field(default=None, description="Secret of the OAuth client, for answering")
@@ -166,40 +167,38 @@ class YouTube:
 
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
         """New comments of the channels, replies and comments below what is watched, then what is due to be asked again."""
-        of = fingerprint(*self._settings.channels, "", *self._settings.videos, "", *self._settings.search)
-        known = cursor if cursor.get("of") == of else {}
         damaged: list[Damaged] = []
-        channels = await self._resolved(http, known.get("channels", {}), damaged)
+        channels = await self._resolved(http, cursor.get("channels", {}), damaged)
         seen = _Seen()
-        lists = self._lists(http, channels, seen)
-        news = await read_new(lists, known.get("lists", {}), len(lists) + PAGES)
+        lists = self._lists(http, seen)
+        news = await read_new(lists, cursor.get("lists", {}), len(lists) + PAGES)
         posts = {post.native_id: post for post in news.posts}
-        recent: Mapping[str, int] = known.get("recent", {})
-        threads = [name for name, at in recent.items() if at > 0 and "." not in name and name not in posts]
-        again, gone = await self._again(http, channels, due(dict.fromkeys(threads, 0), CHECKED, self._clock(), self.poll_every), seen)
+        recent: Mapping[str, int] = cursor.get("recent", {})
+        threads = [name for name, at in recent.items() if at > 0 and "." not in name and name not in posts and not _VIDEO.fullmatch(name)]
+        again, gone = await self._again(http, due(dict.fromkeys(threads, 0), CHECKED, self._clock(), self.poll_every), seen)
         posts |= {post.native_id: post for post in again}
-        found, search = await self._search(http, known, damaged)
-        videos, counts = await self._videos(http, [*self._settings.videos, *found], channels)
-        gone |= {name for name in found if videos and name not in counts}
-        below = await read_below([*(Thread(f"v/{name}", counts[name]) for name in counts), *self._threads_of(known, seen, recent)],
-                                 known.get("below", {}), partial(self._below, http, channels, seen), BELOW, newest_first=True)
+        found, search = await self._search(http, cursor, damaged)
+        videos, counts, lost = await self._videos(http, [*self._settings.videos, *found])
+        gone |= lost
+        below = await read_below([*(Thread(f"v/{name}", counts[name]) for name in counts), *self._threads_of(cursor, seen, recent)],
+                                 cursor.get("below", {}), partial(self._below, http, seen), BELOW, newest_first=True)
         posts |= {post.native_id: post for post in (*videos, *below.posts)}
         gone |= {name for name in recent if "." in name and (
             (thread := name.partition(".")[0]) in gone or (thread in seen.whole and name not in seen.whole[thread]))}
         gone = {name for name in gone if recent.get(name, -1) > 0 and name not in posts}
         recent = remembered(recent, posts.values(), gone, days=KNOWN_DAYS)
-        there = (*still_there(recent, posts.values()), *(removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent))
-        return Batch(tuple(replace(post, source=self.source) for post in there),
-                     {"of": of, "channels": channels, "lists": news.state, "recent": recent, "below": below.state, **search},
+        deleted = (removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
+        return Batch(tuple(replace(post, source=self.source) for post in (*still_there(recent, posts.values()), *deleted)),
+                     {"channels": channels, "lists": news.state, "recent": recent, "below": below.state, **search},
                      damaged=(*damaged, *news.damaged, *below.damaged), more=news.more or below.more)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of the channels' older comments or videos."""
-        channels = await self._resolved(http, {}, [])
-        batch = await read_back(self._lists(http, channels, _Seen()), cursor)
+        await self._resolved(http, {}, [])
+        batch = await read_back(self._lists(http, _Seen()), cursor)
         return replace(batch, posts=tuple(replace(post, source=self.source) for post in batch.posts))
 
-    def can_answer(self, post: Post, now: Any) -> str | None:
+    def can_answer(self, post: Post, now: datetime) -> str | None:
         """Whether there is a token, and whether the video's comments were switched off when it was last read."""
         if self._settings.refresh_token is None:
             return NOT_ALLOWED
@@ -219,7 +218,8 @@ class YouTube:
             owner = next((words(part(one, "snippet"), "channelId") for one in parts(film, "items")), "")
             if not owner:
                 raise CannotAnswer(GONE)
-            path, said = "commentThreads", {"channelId": owner, "videoId": post.native_id, "topLevelComment": {"snippet": {"textOriginal": text}}}
+            path = "commentThreads"
+            said = {"channelId": owner, "videoId": post.native_id, "topLevelComment": {"snippet": {"textOriginal": text}}}
         try:
             done = await post_once(http, f"{self._base}/{path}?part=snippet", json={"snippet": said}, headers=bearer)
         except SourceError as e:
@@ -234,18 +234,18 @@ class YouTube:
             raise Transient("YouTube: it took the answer, but does not say under which number", done.body, sent=True) from None
 
     async def probe(self, http: Http) -> list[str]:
-        """Which channels the key can read, and whose name answers carry. A search is not tried: it takes 100 units."""
+        """Which channels the key can read, and whose name answers carry. A search is not made for it: it takes 100 units."""
         lost: list[Damaged] = []
         lines = [*(f"reads comments of {found[1]}" for found in (await self._resolved(http, {}, lost)).values()),
                  *(f"may not read a channel ({one.reason})" for one in lost)]
         if self._settings.videos:
-            _, counts = await self._videos(http, self._settings.videos, {})
+            _, counts, _lost = await self._videos(http, self._settings.videos)
             lines += [f"reads comments of video {one}" if counts.get(one) else f"may not read comments of video {one} (closed, or not there)"
                       for one in self._settings.videos]
         if not self._settings.channels and not self._settings.videos:
             await self._get(http, "i18nLanguages", {"part": "id"})
         if self._settings.search:
-            lines.append(f"searches every {self._settings.search_minutes} minutes (not tried: a search takes 100 of the day's 10,000 units)")
+            lines.append(f"searches every {self._settings.search_minutes} minutes (each takes 100 of the day's 10,000 units)")
         if self._settings.refresh_token is None:
             return [*lines, "may not answer (no refresh_token)"]
         mine, _ = await self._get(http, "channels", {"part": "snippet", "mine": "true"}, await self._token(http))
@@ -307,7 +307,7 @@ class YouTube:
 
     async def _resolved(self, http: Http, known: Mapping[str, list[str]], damaged: list[Damaged]) -> dict[str, list[str]]:
         """[number, @handle, list of uploads] of each channel in the settings; what cannot be found is handed over."""
-        self._channels |= known
+        self._channels |= {name: list(found) for name, found in known.items() if name in self._settings.channels}
         for name in self._settings.channels:
             if name in self._channels:
                 continue
@@ -321,16 +321,21 @@ class YouTube:
             self._channels[name] = [number, handle if handle.startswith("@") else f"@{handle}", uploads]
         if self._settings.channels and not self._channels:
             raise BadPayload(damaged[0].reason, damaged[0].payload)
-        return {name: self._channels[name] for name in self._settings.channels if name in self._channels}
+        return dict(self._channels)
 
-    def _lists(self, http: Http, channels: Mapping[str, Sequence[str]], seen: _Seen) -> dict[str, Ask]:
+    @property
+    def _handles(self) -> dict[str, str]:
+        """The channels' @handles by their numbers."""
+        return {number: handle for number, handle, _ in self._channels.values()}
+
+    def _lists(self, http: Http, seen: _Seen) -> dict[str, Ask]:
         lists: dict[str, Ask] = {}
-        for number, handle, uploads in channels.values():
-            lists[f"comments:{number}"] = partial(self._threads, http, channels, seen, {"allThreadsRelatedToChannelId": number})
+        for number, handle, uploads in self._channels.values():
+            lists[f"comments:{number}"] = partial(self._threads, http, seen, {"allThreadsRelatedToChannelId": number})
             lists[f"videos:{number}"] = partial(self._uploads, http, uploads, handle)
         return lists
 
-    async def _threads(self, http: Http, channels: Mapping[str, Sequence[str]], seen: _Seen, of: Mapping[str, str], mark: str | None) -> Page:
+    async def _threads(self, http: Http, seen: _Seen, of: Mapping[str, str], mark: str | None) -> Page:
         """A page of threads, each with its first replies. What is closed or gone has none."""
         asked = {"part": "snippet,replies", "textFormat": "plainText", **of}
         if "id" not in of:
@@ -347,12 +352,12 @@ class YouTube:
         except BadPayload as e:
             if not mark or "invalidPageToken" not in _reasons(e.payload):
                 raise
-            page = await self._threads(http, channels, seen, of, None)  # a way back too old to go on: it begins anew
+            page = await self._threads(http, seen, of, None)  # a way back too old to go on: it begins anew
             if page.older == mark:
                 raise
             return page
         self._closed -= {of.get("videoId", "")}
-        page = read(found, body, {number: handle for number, handle, _ in channels.values()}, seen)
+        page = read(found, body, self._handles, seen)
         return replace(page, older=_mark(found))
 
     async def _uploads(self, http: Http, playlist: str, handle: str, mark: str | None) -> Page:
@@ -366,7 +371,7 @@ class YouTube:
         moments = [int(post.published_at.timestamp()) for post in posts]
         return Page(tuple(posts), _mark(found), (min(moments), max(moments)) if moments else None, tuple(damaged))
 
-    async def _again(self, http: Http, channels: Mapping[str, Sequence[str]], names: Sequence[str], seen: _Seen) -> tuple[list[Post], set[str]]:
+    async def _again(self, http: Http, names: Sequence[str], seen: _Seen) -> tuple[list[Post], set[str]]:
         """These threads as they are now, and which are gone. Where not one of several comes back they are asked apart before it is
         believed: one answer must not delete fifty."""
         posts: list[Post] = []
@@ -377,7 +382,7 @@ class YouTube:
                 break
             some = waiting.pop(0)
             try:
-                page = await self._threads(http, channels, seen, {"id": ",".join(some)}, None)
+                page = await self._threads(http, seen, {"id": ",".join(some)}, None)
             except Missing:
                 page = Page((), None, None)
             posts += page.posts
@@ -394,19 +399,20 @@ class YouTube:
         if not self._settings.search:
             return {}, {}
         now = int(self._clock())
-        state, at = known.get("search", {}), known.get("searched", 0)
+        wanted = "|".join(self._settings.search)
+        state, at = (known.get("search", {}), known.get("searched", 0)) if known.get("words") == wanted else ({}, 0)
         if now - at >= self._settings.search_minutes * 60 or at > now + 86_400:
             try:
                 state = (await read_new({"search": partial(self._found, http, found)}, state, 1)).state
                 at = now
-            except RateLimited as e:
+            except (RateLimited, BadPayload) as e:
                 if not self._settings.channels and not self._settings.videos:
                     raise
                 damaged.append(Damaged(f"the search waits, comments are read on: {e}", e.payload))
-                at = now + int(min(e.retry_after, 86_400.0)) - self._settings.search_minutes * 60
+                at = now if isinstance(e, BadPayload) else now + int(min(e.retry_after, 86_400.0)) - self._settings.search_minutes * 60
         newest = sorted(found, key=lambda name: (-found[name], name))[:WATCHED]
         found = {name: found[name] for name in newest if found[name] > found[newest[0]] - WATCH_DAYS * 86_400}
-        return found, {"search": state, "searched": at, "found": found}
+        return found, {"words": wanted, "search": state, "searched": at, "found": found}
 
     async def _found(self, http: Http, found: dict[str, int], mark: str | None) -> Page:
         """A page of the search, newest first. Its words are cut short: the videos are read from their own list."""
@@ -423,19 +429,23 @@ class YouTube:
                 continue
         return Page((), _mark(answer), (min(moments), max(moments)) if moments else None)
 
-    async def _videos(self, http: Http, names: Sequence[str], channels: Mapping[str, Sequence[str]]) -> tuple[list[Post], dict[str, str]]:
-        """Single videos, and how many comments each has; "" where they are closed."""
+    async def _videos(self, http: Http, names: Sequence[str]) -> tuple[list[Post], dict[str, str], set[str]]:
+        """Single videos, how many comments each has ("" where there are none, or they are closed), and those that are gone."""
         posts: list[Post] = []
         counts: dict[str, str] = {}
-        handles = {number: handle for number, handle, _ in channels.values()}
+        lost: set[str] = set()
         wanted = list(dict.fromkeys(names))
         for at in range(0, len(wanted), 50):
-            found, body = await self._get(http, "videos", {"part": "snippet,statistics", "id": ",".join(wanted[at:at + 50])})
+            some = wanted[at:at + 50]
+            found, body = await self._get(http, "videos", {"part": "snippet,statistics", "id": ",".join(some)})
             listed = items(found, "items", WHERE, body)
-            posts += each(listed, lambda one: video(one, handles), WHERE)[0]
-            counts |= {words(one, "id"): words(part(one, "statistics"), "commentCount") for one in parts(found, "items")}
-        self._closed |= {name for name, count in counts.items() if not count}
-        return posts, {name: count if count != "0" else "" for name, count in counts.items() if name in wanted}
+            posts += each(listed, lambda one: video(one, self._handles), WHERE)[0]
+            told = {words(one, "id"): words(part(one, "statistics"), "commentCount") for one in parts(found, "items")}
+            self._closed |= {name for name, count in told.items() if not count}
+            counts |= {name: count if count != "0" else "" for name, count in told.items() if name in some}
+            if told and _mark(found) is None:
+                lost |= set(some) - told.keys()
+        return posts, counts, lost
 
     def _threads_of(self, known: Cursor, seen: _Seen, recent: Mapping[str, int]) -> list[Thread]:
         """Threads with more replies than come beside them: those shown now, and those known before."""
@@ -443,22 +453,20 @@ class YouTube:
                   if name.startswith("t/") and recent.get(name.rpartition("/")[2], 0) > 0}
         return [Thread(name, sign) for name, sign in {**before, **seen.signs}.items()]
 
-    async def _below(self, http: Http, channels: Mapping[str, Sequence[str]], seen: _Seen, name: str, mark: str | None
-                     ) -> tuple[Page, Sequence[str]]:
+    async def _below(self, http: Http, seen: _Seen, name: str, mark: str | None) -> tuple[Page, Sequence[str]]:
         """Comments of a single video ("v/VIDEO"), or all replies of a thread ("t/VIDEO/THREAD")."""
         kind, film, *thread = name.split("/")
         if kind == "v":
             fresh = _Seen()
-            page = await self._threads(http, channels, fresh, {"videoId": film}, mark)
+            page = await self._threads(http, fresh, {"videoId": film}, mark)
             seen.whole |= fresh.whole
             return page, list(fresh.signs)
-        handles = {number: handle for number, handle, _ in channels.values()}
         try:
             found, body = await self._get(http, "comments", {"part": "snippet", "parentId": thread[0], "textFormat": "plainText",
                                                              "maxResults": "100", **({"pageToken": mark} if mark else {})})
         except (Closed, Missing):
             return Page((), None, None), ()
-        posts, damaged = each(items(found, "items", WHERE, body), lambda one: comment(one, film, handles), WHERE)
+        posts, damaged = each(items(found, "items", WHERE, body), lambda one: comment(one, film, self._handles), WHERE)
         older = _mark(found)
         if mark is None and older is None:
             seen.whole[thread[0]] = {post.native_id for post in posts}
@@ -473,7 +481,8 @@ def parse(body: bytes) -> list[Post]:
 def read(found: dict[str, Any], body: bytes, handles: Mapping[str, str], seen: _Seen) -> Page:
     """A page of threads with the replies that came beside them. `handles`: own channels by number."""
     listed = items(found, "items", WHERE, body)
-    posts, damaged = each(listed, lambda one: comment(part(one, "snippet", "topLevelComment"), words(part(one, "snippet"), "videoId"), handles), WHERE)
+    posts, damaged = each(listed, lambda one: comment(part(one, "snippet", "topLevelComment"), words(part(one, "snippet"), "videoId"),
+                                                      handles), WHERE)
     moments = [int(post.published_at.timestamp()) for post in posts]
     for one in parts(found, "items"):
         film, thread = words(part(one, "snippet"), "videoId"), words(one, "id")
@@ -529,7 +538,7 @@ def video(one: dict[str, Any], handles: Mapping[str, str]) -> Post:
                  _author(channel, handles.get(channel) or words(said, "channelTitle")))
 
 
-def _film(number: str, said: dict[str, Any], at: Any, author: Author) -> Post:
+def _film(number: str, said: dict[str, Any], at: datetime, author: Author) -> Post:
     text = "\n\n".join(filter(None, (words(said, "title"), words(said, "description"))))
     return Post(network="youtube", source="", native_id=number, text=text, published_at=at, url=f"https://www.youtube.com/watch?v={number}",
                 author=author, mentions=mentions_of(text), hashtags=hashtags_of(text), media=(f"video:{number}",))

@@ -21,12 +21,15 @@ from connectors import letterbox, telegram
 from connectors.base import Batch, Cursor, Http, Limit
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from connectors.http_json import HttpJson
+from connectors.ok import Ok
 from connectors.replay import Replay
 from connectors.rss import Rss
 from connectors.rss import parse as parse_feed
 from connectors.telegram import Telegram
 from connectors.telegram_web import TelegramWeb
 from connectors.webhook import Webhook
+from connectors.youtube import YouTube
+from monitor.core.post import Post
 from monitor.http import WebHttp
 from qulaq_kit import acceptance
 
@@ -372,6 +375,32 @@ class KeyInTheAccount(HttpJson):
     def __init__(self, source: str, settings: Any) -> None:
         super().__init__(source, settings)
         self.account = f"{self._host} {self._secrets['key']}"
+
+
+@fault("an_edit_is_seen")
+class NeverAskedAgain(YouTube):
+    """Reads the newest page alone: what was edited below it keeps its first words."""
+
+    async def _again(self, *_: Any) -> tuple[list[Post], set[str]]:
+        return [], set()
+
+
+@fault("a_failure_inside_the_body_is_a_failure")
+class QuotaIsRefusal(YouTube):
+    """A spent quota comes with 403: taken for a revoked key, the source stops for hours and the operator is sent for nothing."""
+
+    def _explained(self, error: SourceError) -> SourceError:
+        told = super()._explained(error)
+        return AuthError(str(told), told.payload) if isinstance(told, RateLimited) else told
+
+
+@fault("a_failure_inside_the_body_is_a_failure")
+class ErrorsInside200Unread(Ok):
+    async def _ask(self, *asked: Any) -> Any:
+        try:
+            return await super()._ask(*asked)
+        except SourceError:
+            return {}
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))

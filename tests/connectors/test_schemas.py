@@ -70,6 +70,17 @@ def test_youtube() -> None:
     assert problems({"$ref": f"#/schemas/{kinds['videos']}", "schemas": schemas}, broken)
 
 
+def test_ok() -> None:
+    schemas = json.loads((OWN / "ok.json").read_text(encoding="utf-8"))["schemas"]
+    found = 0
+    for moment in ("recorded", "late", "edited"):
+        for one in recording("ok").answers[moment]:
+            name = one["when"].get("method") or one["when"][":path"].rpartition("/")[2]
+            assert problems({**schemas[name], "schemas": schemas}, json.loads(body_of(one))) == [], name
+            found += 1
+    assert found == 24
+
+
 def _plain(schema: Any) -> Any:
     """VK writes `required: true` beside a property, as JSON Schema did before draft 4, and paths from a file's folder."""
     if isinstance(schema, list):

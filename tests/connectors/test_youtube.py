@@ -203,6 +203,21 @@ async def test_a_search_is_made_once_in_its_time_and_its_end_stops_no_comments(n
         await net.source(channels=[], search=["акимат"]).poll(Spent(), {})
 
 
+async def test_the_past_is_read_back_page_by_page(net: Net) -> None:
+    for n in range(250):
+        net.tube.say(f"Ugx{n:04}4AaABAg", f"Пікір {n}", NOW - 5000 + n * 10, OWN)
+    cursor: Any = {"since": datetime.fromtimestamp(NOW - 4500, UTC).isoformat(), "until": datetime.fromtimestamp(NOW - 3500, UTC).isoformat()}
+    names: set[str] = set()
+    for _ in range(9):
+        batch = await net.source().backfill(net.http, cursor)
+        names |= {post.native_id for post in batch.posts}
+        cursor = batch.cursor
+        if not batch.more:
+            break
+    assert not batch.more
+    assert names == {f"Ugx{n:04}4AaABAg" for n in range(50, 151)}
+
+
 async def test_a_day_of_polls_and_searches_costs_what_is_left_after_answers(net: Net) -> None:
     """Five channels are the most a source may have; here one, with everything on, at the pace of the network."""
     for n in range(300):

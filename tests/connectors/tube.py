@@ -138,6 +138,7 @@ class Tube:
                       "statistics": {"viewCount": "1"} if name in self.closed else
                       {"viewCount": "1", "commentCount": str(sum(c.video == name for c in self.comments.values()))}}
                      for name in asked["id"].split(",") if name in self.videos for owner, at in [self.videos[name]]]
+            size = 50       # maxResults does not go with ids: all of them come
         elif method == "comments":
             found = [c.told(self.owner(c)) for c in self.comments.values() if c.parent == asked["parentId"]]
         elif method == "commentThreads":
