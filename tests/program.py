@@ -1,7 +1,7 @@
 """The program as a process of its own, forked from one that has imported it: two seconds' work that no test is about.
 
 It runs the same `main` with its own pid, streams and folder, and dies by a signal as it would anywhere. Started as the user
-starts it, by `run_monitor.py`, it is in tests/demo, tests/ingest and tests/telegram/test_citizen_daemon.py.
+starts it, by `run_monitor.py`, it is in tests/demo and tests/telegram/test_citizen_daemon.py, and for what is killed in tests/ingest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +61,14 @@ def start(*words: str, stderr: Path, stdout: Path = Path(os.devnull)) -> Program
     return Program(_ask(words=words, files=[os.devnull, str(stdout), str(stderr)]))
 
 
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `qulaq WORDS` to its end; its status and what it said."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        status = start(*words, stdout=out, stderr=err).wait(120.0)
+        return subprocess.CompletedProcess(words, status, out.read_text(), err.read_text())
+
+
 @cache
 def _mother() -> subprocess.Popen[bytes]:
     made = subprocess.Popen([sys.executable, __file__], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -85,7 +94,8 @@ def serve() -> None:
     from monitor.cli import main
     from monitor.setting import models
 
-    import_module("monitor.commands.run")
+    for command in ("run", "ingest"):
+        import_module(f"monitor.commands.{command}")
     once.bundled()
     models()
     load_rules()        # a package with a file for every country on earth

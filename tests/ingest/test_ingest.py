@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from program import run as command
 
-from bench.kills import ROOT, counts, killed_run
+from bench.kills import counts, killed_run
 from bench.posts import write
 from monitor.store.engine import Database
 from ticketing.register import verify
 
 REQUEST = "Акимат Павлодара! На улице {} у дома {} третий день нет воды, примите меры"
-
-
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(ROOT / "run_monitor.py"), *words], capture_output=True, text=True, timeout=120)
 
 
 def lines(path: Path, rows: list[dict]) -> str:
