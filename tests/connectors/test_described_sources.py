@@ -59,7 +59,7 @@ def written(folder: Path, text: str) -> Path:
 
 def tried(config: Path) -> int:
     """`source test` behind its reading of the knowledge, which takes seconds."""
-    return asyncio.run(_test(load(config, models()).sources[0], False))
+    return asyncio.run(_test(load(config, models()).sources[0], False, None))
 
 
 def test_the_first_post_is_shown_part_by_part(service: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
