@@ -75,7 +75,7 @@ def hasten(url: str) -> None:
     server.close()
 
 
-ONE_DATABASE = frozenset({"test_staff_life.py", "test_citizen_bot.py", "test_reminders.py", "test_mail.py", "test_webhook.py"})
+ONE_DATABASE = frozenset({"test_staff_life.py", "test_citizen_bot.py", "test_reminders.py", "test_mail.py", "test_register_webhook.py"})
 """Beside all of tests/web: what is shown and said by verbs and queries that tests/ticketing and tests/store hold on both."""
 
 
