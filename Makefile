@@ -8,7 +8,7 @@ TEST := .venv/.test
 BENCH := .venv/.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test check bench lock migration clean browser npm
+.PHONY: help demo setup test check style types imports bench lock migration clean browser npm
 
 help: ## what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -53,9 +53,15 @@ tests/telegram/node_modules/.done: $(wildcard tests/telegram/package-lock.json)
 test: $(TEST) browser npm ## set up and run the suite
 	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
-check: $(TEST) ## style, types, import rules
+check: style types imports ## style, types, import rules
+
+style: $(TEST)
 	$(BIN)/ruff check .
+
+types: $(TEST)
 	$(BIN)/mypy
+
+imports: $(TEST)
 	$(BIN)/lint-imports
 
 bench: $(BENCH) ## the long trials: kills by the dozen, rates, latency, accuracy
