@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Fit what labelled posts say of words: config/knowledge/words/*.tsv and the weights of address_model.yaml.
 
-usage: fit_words.py LABELLED.jsonl... --not NOT_ADDRESSED.jsonl... [--held-out LABELLED.jsonl]... [--write]
+usage: fit_words.py LABELLED.jsonl... --not NOT_ADDRESSED.jsonl... [--danger LABELLED.jsonl...] [--held-out LABELLED.jsonl...]
+                    [--only subject|address] [--write]
 
-LABELLED posts have `addressed`, `topic`, `kind` and `urgency`; of each NOT file every second line is used (the other half
+LABELLED posts have `addressed`, `topic`, `kind` and `urgency`; of those of --danger, which were written about danger, only the
+urgency is fitted (half of them are emergencies, which no town has); of each NOT file every second line is used (the other half
 stays for measuring). Logistic regression (scikit-learn, lbfgs): the same files give the same weights.
 """
 
@@ -18,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, diags, hstack
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -35,7 +37,9 @@ from monitor.core.words import marks, signs
 
 LEAST = 3
 """Posts that a sign must stand in."""
-FIELDS = {"topic": (30.0, 0.15, None), "kind": (10.0, 0.3, None), "urgency": (10.0, 0.5, {"urgent": 2.0, "normal": 1.0})}
+SOONER = {"urgency:urgent": 0.75}
+"""Added to the log-odds of a label: a danger is called one from a probability of 0.32 up, as a missed one costs more than a look."""
+FIELDS = {"topic": (30.0, 0.15, None), "kind": (10.0, 0.3, None), "urgency": (10.0, 0.3, {"urgent": 2.0, "normal": 1.0})}
 """How freely each is fitted (C), what a mark of the word lists weighs beside the words, and what a post of a label counts."""
 WORDS_BESIDE_CUES = 5.0
 """What the words of a post weigh beside its cues before the fit finds its own weights."""
@@ -62,7 +66,9 @@ class Fit:
         self.fields = {}
         for field, (freedom, beside, weight) in fields.items():
             known = [i for i, r in enumerate(rows) if field in r[2]]
-            both = csr_matrix(hstack([words * x[known], beside * named[known]]))
+            # Signs of danger, each two of them too, are many and say nothing of topic and kind.
+            own = diags([float(field == "urgency" or not name.startswith("urgency:")) for name in self.names.feature_names_])
+            both = csr_matrix(hstack([words * x[known], beside * (named @ own)[known]]))
             model = LogisticRegression(C=freedom, max_iter=1000, class_weight=weight)
             self.fields[field] = model.fit(both, [rows[i][2][field] for i in known]), beside
 
@@ -70,7 +76,10 @@ class Fit:
         """The likeliest label of each row."""
         model, beside = self.fields[field]
         x = hstack([self.words * self.tfidf.transform([r[0] for r in rows]), beside * self.names.transform([r[1] for r in rows])])
-        return list(model.predict(csr_matrix(x)))
+        odds = model.decision_function(csr_matrix(x))
+        odds = np.stack([0 * odds, odds], axis=1) if odds.ndim == 1 else odds
+        sooner = [SOONER.get(f"{field}:{label}", 0.0) for label in model.classes_]
+        return list(model.classes_[np.argmax(odds + sooner, axis=1)])
 
     def likely(self, rows: Sequence[Row], field: str, label: str) -> np.ndarray:
         """How likely a label is for each row."""
@@ -88,8 +97,9 @@ class Fit:
             if len(w) == 1:       # of two labels: the second against the first
                 w, b = np.vstack([0 * w, w]), np.array([0.0, b[0]])
             w = np.hstack([self.words * w[:, :n], beside * w[:, n:]])
-            labels += [f"{field}:{label}" for label in model.classes_]
-            biases.append(b)
+            named = [f"{field}:{label}" for label in model.classes_]
+            labels += named
+            biases.append(b + np.array([SOONER.get(label, 0.0) for label in named]))
             weights.append(w)
         all_ = np.vstack(weights)
         names = {name: all_[:, n + i] for i, name in enumerate(self.names.feature_names_)}
@@ -186,42 +196,60 @@ def right(label: dict[str, Any], field: str, answer: str) -> bool:
     return answer in (label[field], (label.get("second_label") or {}).get(field))
 
 
-def main() -> None:
-    """Fit, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("labelled", nargs="+", type=Path)
-    parser.add_argument("--not", dest="negatives", nargs="*", type=Path, default=[])
-    parser.add_argument("--held-out", nargs="*", type=Path, default=[])
-    parser.add_argument("--write", action="store_true")
-    args = parser.parse_args()
-    begin()
-    judge = Judge(load_knowledge())
-    posts = [one for path in args.labelled for one, _ in subjects(judge, path)]
+def fit_subject(judge: Judge, labelled: Sequence[Path], danger: Sequence[Path], held_out: Sequence[Path]) -> Fit:
+    """Fit topic, kind and urgency, and print what is right on the sets held out."""
+    posts = [one for path in labelled for one, _ in subjects(judge, path)]
+    posts += [(signs_, named, {"urgency": labels["urgency"]}) for path in danger for (signs_, named, labels), _ in subjects(judge, path)]
     subject = Fit(posts + EXAMPLES * examples(judge), 1.0, FIELDS)
     print(f"subject: {len(posts)} posts, {len(subject.tfidf.vocabulary_)} signs")
-    for path in args.held_out:
+    for path in held_out:
         held = subjects(judge, path)
         for field in FIELDS:
             answers = subject.predict([one for one, _ in held], field)
             good = sum(right(post, field, answer) for (_, post), answer in zip(held, answers, strict=True))
             print(f"  {path.name} held out: {field} {good / len(held):.3f} of {len(held)}")
-    rows = [one for path in args.labelled for one in asked(judge, path)[0]]
-    rows += [one for path in args.negatives for one in asked(judge, path, negative=True, part=0)[0]]
+    return subject
+
+
+def fit_address(judge: Judge, labelled: Sequence[Path], negatives: Sequence[Path], held_out: Sequence[Path]) -> Fit:
+    """Fit whether a post is addressed, and print the figures on the sets held out."""
+    rows = [one for path in labelled for one in asked(judge, path)[0]]
+    rows += [one for path in negatives for one in asked(judge, path, negative=True, part=0)[0]]
     address = Fit(rows, WORDS_BESIDE_CUES, {"address": (1.0, 1.0, {"no": NEGATIVE, "yes": 1.0})})
     print(f"address: {len(rows)} posts, {len(address.tfidf.vocabulary_)} signs")
-    for path in args.held_out:
+    for path in held_out:
         seen, missed = asked(judge, path)
         answers = address.predict(seen, "address")
         tp = sum(a == "yes" == r[2]["address"] for a, r in zip(answers, seen, strict=True))
         wrong, lost = answers.count("yes") - tp, sum(r[2]["address"] == "yes" for r in seen) - tp + missed
         print(f"  {path.name} held out: precision {tp / (tp + wrong):.3f} recall {tp / (tp + lost):.3f} F1 {2 * tp / (2 * tp + wrong + lost):.3f}")
-    for path in args.negatives:
+    for path in negatives:
         other, _ = asked(judge, path, negative=True, part=1)
         called = address.predict(other, "address").count("yes")
         print(f"  {path.name} other half: {called} of {len(other)} with a word for an authority are called addressed")
-    if args.write:
-        table(subject, DEFAULT / "words" / "subject.tsv", "words that speak for each topic, kind and urgency")
-        address_tables(address, judge)
+    return address
+
+
+def main() -> None:
+    """Fit, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("labelled", nargs="+", type=Path)
+    parser.add_argument("--not", dest="negatives", nargs="*", type=Path, default=[])
+    parser.add_argument("--danger", nargs="*", type=Path, default=[])
+    parser.add_argument("--held-out", nargs="*", type=Path, default=[])
+    parser.add_argument("--only", choices=("subject", "address"), help="the table to fit; both by default")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    begin()
+    judge = Judge(load_knowledge())
+    if args.only != "address":
+        subject = fit_subject(judge, args.labelled, args.danger, args.held_out)
+        if args.write:
+            table(subject, DEFAULT / "words" / "subject.tsv", "words that speak for each topic, kind and urgency")
+    if args.only != "subject":
+        address = fit_address(judge, args.labelled, args.negatives, args.held_out)
+        if args.write:
+            address_tables(address, judge)
 
 
 if __name__ == "__main__":
