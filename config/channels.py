@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from config.document import ConfigErrors, Problem, Unreadable, read
 
@@ -82,14 +82,24 @@ class _File(BaseModel):
     model_config = _BASE
     channels: tuple[Channel, ...] = Field(min_length=1)
     population: dict[str, int] = Field(default_factory=dict)
+    population_source: Basis | None = None
+    """Where the figures come from: said wherever a threshold in per cent is shown as votes."""
+
+    @model_validator(mode="after")
+    def _sourced(self) -> _File:
+        if self.population and self.population_source is None:
+            raise ValueError("population needs population_source: kk, ru and mark (V read in a source, S secondary, M memory)")
+        return self
 
 
 class Channels:
     """The table."""
 
-    def __init__(self, channels: Sequence[Channel], population: Mapping[str, int]) -> None:
+    def __init__(self, channels: Sequence[Channel], population: Mapping[str, int],
+                 population_source: Basis | None = None) -> None:
         self.by_code = {channel.code: channel for channel in channels}
         self.population = dict(population)
+        self.population_source = population_source
 
     def fitting(self, unit: str, topic: str | None, group: str | None, verdict: str) -> list[Channel]:
         """Those that fit, in the order of the file."""
@@ -129,4 +139,4 @@ def load_channels(path: Path | None = None) -> Channels:
     codes = [channel.code for channel in made.channels]
     if twice := {code for code in codes if codes.count(code) > 1}:
         raise ChannelsError([Problem(str(path), 1, "channels", f"{', '.join(sorted(twice))}: stands there twice")])
-    return Channels(made.channels, made.population)
+    return Channels(made.channels, made.population, made.population_source)

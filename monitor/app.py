@@ -30,6 +30,7 @@ from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import Answers, secrets_of
 from monitor import adopted, likeness
+from monitor.alert_presses import AlertPresses
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
 from monitor.daily_head import daily
@@ -52,6 +53,7 @@ from monitor.store.sources import switch_off
 from monitor.surges import SurgeWatch
 from monitor.web import WebOptions, build
 from monitor.web.site import SITE
+from monitor.web.units import Units
 from ticketing import groups, people
 from ticketing.bot.citizen import CitizenBot
 from ticketing.bot.inbound import Inbox
@@ -171,7 +173,8 @@ class App:
                     group.create_task(speaking.resume(), name="what the bot had not said")
                     self._citizens = CitizenBot(service, self.setting.judge(), address, lambda: self.settings.retention)
                     service.bot_source = _bot_source(self.settings).name
-                    bot = TwoBots(speaking, self._citizens)
+                    below = Units(self.setting.knowledge.registry).below
+                    bot = AlertPresses(TwoBots(speaking, self._citizens), channel.bot, below)
                     group.create_task(ToCitizens(self.db, service, channel, clock=now).run(), name="to citizens")
                     group.create_task(Telling(self.db, lambda: self._alerts(address), now).run(), name="alerts")
                     group.create_task(Edits(self.db, channel).run(), name="edits")

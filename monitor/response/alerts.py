@@ -170,7 +170,7 @@ def _go(c: Connection, alert: Row[Any], policy: Policy, now: datetime) -> int:
         surge_alert.c.akimat.is_not_distinct_from(alert.akimat), surge_alert.c.topic.is_not_distinct_from(alert.topic))).scalars()
     joined = list(others) if alert.kind == "news" else []
     body = {"html": {code: caption(row, alert.kind, len(joined), policy, code) for code in LANGUAGES},
-            "png": b64encode(png(surges.series(c, row))).decode()}
+            "buttons": {code: buttons(row, code) for code in LANGUAGES}, "png": b64encode(png(surges.series(c, row))).decode()}
     insert_ = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
     for recipient in recipients:
         c.execute(insert_(delivery).values(about=row.id, kind=f"alert:{alert.id}", channel="telegram", recipient=recipient,
@@ -242,6 +242,19 @@ def caption(row: Row[Any], kind: str, joined: int, policy: Policy, code: str) ->
         see = _escaped(_("See the evidence and decide"))
         text += f'\n<a href="{html.escape(address)}">{see}</a>'
     return text
+
+
+PRESS = "surge:"
+"""What the data of an alert's buttons begins with; answered by monitor.alert_presses."""
+
+BUTTONS = {"confirm": N_("✔ The signs hold"), "dismiss": N_("✖ They do not"), "watch": N_("👁 Watch on")}
+
+
+def buttons(row: Row[Any], code: str) -> list[tuple[str, str]]:
+    """The decisions that may be taken from the alert: words, and what a press carries (64 bytes at most)."""
+    said = language(code)
+    found = [(said.gettext(text), f"{PRESS}{what}:{row.id}") for what, text in BUTTONS.items()]
+    return found if all(len(data.encode()) <= 64 for _, data in found) else []
 
 
 def _figures(row: Row[Any], code: str) -> list[str]:

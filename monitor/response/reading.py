@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from config.languages import N_
+from config.languages import N_, language
 from monitor.core.verdict import Span
 from monitor.response import journal, verbs
 from monitor.store import surges
@@ -117,6 +117,12 @@ def alerts(c: Connection, root: str) -> list[Alert]:
         by_kind.setdefault(r.kind, []).append((who, r.state, r.sent_at))
     return [Alert(a.kind, a.verdict, a.state, a.reason, a.due_at, a.sent_at, tuple(by_kind.get(f"alert:{a.id}", ())))
             for a in found]
+
+
+def hidden(text: str, code: str) -> str:
+    """What staff wrote, fit for everybody: personal data, links and names of accounts hidden."""
+    say = language(code).gettext
+    return plain(_HANDLE.sub("@…", _LINK.sub(say(LINK), masked(text, (), "masked"))), say)
 
 
 def words(sample: Sample, translate: Callable[[str], str], length: int = 600) -> str:

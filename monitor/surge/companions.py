@@ -18,8 +18,8 @@ OWN_POSTS = 3
 SETTLED = 60
 """Minutes after which an author's first post makes them a known voice: before, it may belong to the same
 action."""
-HEARD = 30
-"""Posts after which some author should have written twice."""
+HEARD = 15
+"""Posts in words of their own from which it can be told whether authors come back."""
 YOUNG = 30 * 86400
 """Seconds of age below which an account counts as young."""
 
@@ -139,13 +139,14 @@ class Companions:
 
     @property
     def nameless(self) -> bool:
-        """Whether nobody ever returns: then a name stands for a post, not for a person, and authors cannot be counted."""
-        return self.heard >= HEARD and self.returned < 0.01 * self.heard
+        """Whether nobody ever returns: then a name may stand for a post, not for a person, and authors cannot be counted. So it is
+        at the very beginning too: a file of ten posts by ten names does not show how many people wrote them."""
+        return self.returned < 1.0 or self.returned < 0.01 * self.heard
 
     def neighbours(self, authors: int, returning: float) -> bool:
         """Whether this is a neighbourhood: fewer than `authors` wrote in the last month, and who writes in words of their own
         comes back."""
-        return self.ordinary_posts >= HEARD // 2 and self.ordinary_returned >= returning * self.ordinary_posts and len(self) < authors
+        return self.ordinary_posts >= HEARD and self.ordinary_returned >= returning * self.ordinary_posts and len(self) < authors
 
     @property
     def usual_young(self) -> float:

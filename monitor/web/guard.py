@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 COOKIE = "qulaq_session"
-OPEN_PATHS = frozenset({"/login", "/healthz", "/status"})
+OPEN_PATHS = frozenset({"/login", "/healthz", "/outcomes", "/status"})
 TOKEN_PATHS = frozenset({"/metrics", "/readyz"})
 
 HEADERS = {

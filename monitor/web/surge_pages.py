@@ -147,6 +147,8 @@ def offer(site: Site, channel: Channel, row: Row[Any], code: str) -> Offer:
     said = "" if not written else _grouped(votes) if votes is not None else written
     if votes is not None and written.endswith("%"):
         said = say(N_("about %(votes)s (%(share)s of the population)")) % {"votes": _grouped(votes), "share": written}
+        if (source := site.channels.population_source) is not None:
+            said += f" — {source.ru if code == 'ru' else source.kk} [{source.mark}]"
     ru = code == "ru"
     view = view_for(site, code, "", site.clock())
     return Offer(channel.code, channel.name_ru if ru else channel.name_kk, channel.use_ru if ru else channel.use_kk,

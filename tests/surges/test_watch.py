@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 import ticketing.tables  # noqa: F401 - registers its tables
 from config.surges import load_rules
@@ -19,6 +19,7 @@ from monitor.store.engine import Database
 from monitor.store.surge_tables import observed, surge, surge_post, surge_verdict
 from monitor.store.surges import Told, Wanted, keep
 from monitor.store.tables import event, metadata, post
+from monitor.store.tables import verdict as stored_verdict
 from monitor.surges import SurgeWatch, retold, write
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -129,3 +130,22 @@ def test_surges_on_the_same_posts_are_one_and_the_most_serious_speaks(db: Databa
         assert surges.one(c, "s-tag", None).id == "s-few"
         assert surges.one(c, "s-few", frozenset({"101000000"})) is None
         assert c.execute(select(surge_post.c.post_id).where(surge_post.c.surge == "s-few")).all()
+
+
+def test_one_picture_in_posts_of_strangers_is_evidence_for_live_posts(tmp_path: Path, setting: Setting) -> None:
+    db = judged(tmp_path, setting)
+    words = "крыша течёт забор мост вывезли дрова окно лампа кино мяч хлеб зонт рис соль пыль".split()
+    with db.begin() as c:
+        start = c.execute(select(func.max(post.c.published_at))).scalar_one() + timedelta(minutes=5)
+        for i in range(12):
+            id_ = 90_000 + i
+            c.execute(insert(post).values(id=id_, network="telegram", native_id=f"1/{i}", revision=0, digest=b"0" * 16, source="s",
+                                          text=f"{words[i]} {words[i + 1]} {words[i + 2]} {i}", author_key=f"new{i}", collected_at=start,
+                                          published_at=start + timedelta(seconds=2 * i), extra={"media": ["photo:AQADxyz", "location:1,2"]}))
+            c.execute(insert(stored_verdict).values(post_id=id_, judged_at=start, ruleset="r", decision="register", state="ticket",
+                                                    addressed=True, score=1.0, language="ru"))
+    SurgeWatch(load_rules(), lambda: datetime.now(UTC)).drain(db)
+    with db.reading() as c:
+        kinds = {s["kind"] for r in c.execute(select(surge_verdict.c.detail)).scalars() for s in r["signals"]}
+    assert "image" in kinds
+    db.close()

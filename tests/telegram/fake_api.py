@@ -352,6 +352,9 @@ class FakeTelegram:
             "photo": [{"file_id": data["photo"], "file_unique_id": data["photo"], "width": 900, "height": 420}]}
         if entities:
             message["caption_entities"] = entities
+        markup = self._markup(data)
+        if markup is not None and "inline_keyboard" in markup:
+            message["reply_markup"] = markup
         chat.messages[self._ids] = message
         return message
 

@@ -13,14 +13,16 @@ from sqlalchemy import insert, select, update
 from stand import Clock, PlainNames
 
 from config.settings import Alerts
+from monitor.alert_presses import AlertPresses
 from monitor.response import alerts
 from monitor.response.alerts import Policy, quiet_until, tell
 from monitor.response.verbs import Actor, decide
 from monitor.store.engine import Database
-from monitor.store.surge_tables import observed, surge_alert, surge_verdict
-from monitor.store.tables import post
+from monitor.store.surge_tables import decision, observed, surge_alert, surge_verdict
+from monitor.store.tables import inbound, post
 from tests.surges.scene import CAMPAIGN, verdict, watch_posts
 from tests.surges.scene import tell as told
+from ticketing.bot.inbound import Inbox
 from ticketing.outbox import Outbox
 from ticketing.tables import account, delivery
 
@@ -94,6 +96,40 @@ async def test_press_and_duty_get_one_picture_with_words_and_the_way_back(db: Da
         assert c.execute(select(surge_verdict.c.surge).where(surge_verdict.c.id == alert.rests_on)).scalar_one() == CAMPAIGN
         sent = c.execute(select(delivery).where(delivery.c.kind == f"alert:{alert.id}")).all()
         assert [(r.about, r.state) for r in sent] == [(CAMPAIGN, "sent")] * 2
+
+
+async def test_press_decides_from_the_alert_others_do_not(db: Database, api: FakeTelegram, channel, outbox: Outbox, clock: Clock, town) -> None:
+    told(db, [flag(posts=town)], NOW)
+    go(db, NOW)
+    await outbox.drain()
+
+    class Nobody:
+        def handle(self, c, payload, now):
+            raise AssertionError("a press of an alert is no other bot's")
+
+        def failed(self, payload):
+            return ()
+
+        async def say(self, effects) -> None:
+            assert not effects
+
+    def inbox(below: frozenset[str]) -> Inbox:
+        return Inbox(db, {"bot": AlertPresses(Nobody(), channel.bot, lambda office: below)}, clock=clock)
+
+    async def press(chat: int, text: str, below: frozenset[str] = frozenset({PAVLODAR})) -> str:
+        query = api.press(chat, api.by_bot(chat)[-1]["message_id"], text)
+        with db.begin() as c:
+            c.execute(insert(inbound).values(source="bot", key=query, at=NOW, payload=api.updates[-1]))
+        await inbox(below).drain()
+        return (api.queries[query] or {})["text"]
+
+    assert "рөліңіз" in (await press(DUTY, "✔ Белгілер расталады")).lower()          # an officer does not decide
+    assert "другому" in await press(PRESS, "✖ Не подтверждаются", frozenset({"101000000"}))
+    assert await press(PRESS, "✖ Не подтверждаются") == "Записано: отклонено."
+    with db.reading() as c:
+        [entry] = c.execute(select(decision)).all()
+        assert (entry.surge, entry.what) == (CAMPAIGN, "dismiss")
+    assert api.buttons(PRESS, api.by_bot(PRESS)[-1]["message_id"]) == []
 
 
 async def test_a_press_officer_on_duty_is_told_once(db: Database, api: FakeTelegram, outbox: Outbox, town) -> None:

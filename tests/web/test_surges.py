@@ -141,6 +141,20 @@ async def test_a_demand_goes_to_an_official_channel(browse, campaign, db):
         assert journal.verify(c) == []
 
 
+async def test_a_published_outcome_stands_for_everybody_without_an_author(browse, anonymous, campaign):
+    press, send = await browse("press"), f"/api/v1/surges/{CAMPAIGN}"
+    await press.post(f"{send}/send", paper="eotinish_collective", note="№ 77")
+    await press.post(f"{send}/outcome", note="внутреннее", published=False)
+    assert "внутреннее" not in await (await anonymous.get("/outcomes?lang=ru")).text()
+    await press.post(f"{send}/outcome", note="Маршрут вернули, звоните +7 701 123 45 67 <b>", published=True)
+    for code, said in (("ru", "Что стало с требованиями"), ("kk", "Талаптардың нәтижесі")):
+        reply = await anonymous.get(f"/outcomes?lang={code}")
+        page = await reply.text()
+        assert reply.status == 200 and said in page and "Маршрут вернули" in page and "&lt;b&gt;" in page and "<b>" not in page
+        assert "701" not in page and "№ 77" not in page and "внутреннее" not in page and CAMPAIGN not in page
+        assert not re.search("координац|үйлестіру|Press", page)
+
+
 async def test_the_explanation_is_drafted_in_both_languages_and_accuses_nobody(browse, campaign):
     paper = await (await browse("press", "kk")).page(f"/surges/{CAMPAIGN}/papers/explanation")
     for said in ("Что известно", "Не белгілі", "Куда обращаться", "Қайда жүгінуге болады", "109"):

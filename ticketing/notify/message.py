@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
@@ -121,6 +121,8 @@ class Notice:
 
     html: Mapping[str, str]
     picture: bytes | None = None
+    buttons: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """By language: what stands on each and what a press carries. Whoever wrote the notice answers the presses."""
 
 
 @dataclass(frozen=True, slots=True)

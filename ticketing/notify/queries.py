@@ -237,7 +237,7 @@ def _notice(c: Connection, reader: Reader, rows: Sequence[Any]) -> Letter:
     body = c.execute(select(delivery.c.body).where(delivery.c.id == rows[0].id)).scalar_one()
     picture = b64decode(body["png"]) if body.get("png") else None
     return Letter(person_of(reader.person), reader.address, tuple(r.id for r in same), max(r.attempts for r in same), (),
-                  notice=Notice(body["html"], picture))
+                  notice=Notice(body["html"], picture, body.get("buttons", {})))
 
 
 def _letter(c: Connection, reader: Reader, rows: Sequence[Any], at_once: int, over: int, shows: int) -> Letter:

@@ -134,6 +134,12 @@ def keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup([[InlineKeyboardButton(b.text, callback_data=str(b.press)) for b in row] for row in rows])
 
 
+def _buttons(letter: Letter) -> InlineKeyboardMarkup | None:
+    """The buttons of a notice, in the reader's language, each in a row of its own."""
+    found = letter.notice.buttons.get(letter.person.language, ()) if letter.notice is not None else ()
+    return InlineKeyboardMarkup([[InlineKeyboardButton(text, callback_data=data)] for text, data in found]) if found else None
+
+
 def meaning(error: TelegramError) -> ChannelError:
     """What an error of the Bot API means for the message that met it."""
     words = str(error)[:300]
@@ -204,7 +210,8 @@ class TelegramChannel:
         picture = letter.notice.picture if letter.notice is not None else None
         try:
             if picture is not None:
-                sent = await self.bot.send_photo(letter.address, picture, caption=message.html, parse_mode="HTML")
+                sent = await self.bot.send_photo(letter.address, picture, caption=message.html, parse_mode="HTML",
+                                                 reply_markup=_buttons(letter))
             else:
                 sent = await self.bot.send_message(letter.address, message.html, parse_mode="HTML",
                                                    link_preview_options=NO_PREVIEW, reply_markup=keyboard(message.rows))
