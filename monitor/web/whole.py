@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from config.answers import Template
 from ticketing import appeal
 from ticketing import ticket as rules
 from ticketing.answered import Answered, answered_before
@@ -17,6 +18,7 @@ from ticketing.citizens import Told, family, told
 from ticketing.feed import names
 from ticketing.merging import alike, authors, first_text
 from ticketing.redated import began, counted, limit
+from ticketing.reply.templates import choose
 from ticketing.service import Service
 from ticketing.tables import account, answer, delivery, entry, merge_proposal, sealed, ticket
 
@@ -50,6 +52,8 @@ class Whole:
     longest: datetime
     """The day to which its term can be extended."""
     seen: int
+    templates: Sequence[Template]
+    """What an answer can be made of, those of its topic first."""
     went_on: bool
     """It was redirected to another office, which gave it a number of its own."""
 
@@ -98,6 +102,7 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
         longest=datetime(last.year, last.month, last.day, tzinfo=row.due_final.tzinfo),
         seen=c.execute(select(entry.c.seq).where(entry.c.ticket == row.number, entry.c.office == row.office)
                        .order_by(entry.c.seq.desc()).limit(1)).scalar_one(),
+        templates=choose(service.templates, row.topic),
         went_on=c.execute(select(ticket.c.id).where(ticket.c.parent == row.number).limit(1)).first() is not None)
 
 

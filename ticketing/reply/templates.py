@@ -7,7 +7,7 @@ shows it escapes it as any other text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -84,6 +84,27 @@ def fill(template: Template, language: Pair, values: Mapping[str, str | int | da
         value = said[m[1]]
         return _day(value, language, m[2]) if isinstance(value, date) else value
     return _BLANK.sub(put, getattr(template, language))
+
+
+KINDS: dict[str, str] = {
+    "accepted": N_("taken up"), "planned": N_("will be done"), "done": N_("is done"), "redirected": N_("passed on"),
+    "extended": N_("term extended"), "details": N_("details are missing"), "refused": N_("cannot be done"),
+    "seasonal": N_("seasonal work"),
+}
+"""What the templates of a kind say."""
+
+
+def outline(template: Template, language: Pair) -> str:
+    """A template as its author chooses it: its blanks in brackets by what they are called."""
+    called = {v.name: getattr(v, language) for v in template.variables}
+    return _BLANK.sub(lambda m: f"[{called[m[1]]}]", getattr(template, language))
+
+
+def in_languages(template: Template, codes: Sequence[str], values: Mapping[str, str | int | date], published: date) -> tuple[str, str]:
+    """The text of a template in the languages of the citizen, and the language of the answer. Raises Unfilled."""
+    pairs: list[Pair] = ["ru" if code == "ru" else "kk" for code in codes]
+    text = "\n\n".join(fill(template, pair, values, published) for pair in pairs)
+    return text, pairs[0] if len(pairs) == 1 else "both"
 
 
 def _read(variable: Variable, value: str | int | date | None) -> str | date:
