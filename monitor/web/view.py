@@ -71,9 +71,9 @@ class View:
         known: Mapping[str, str] = getattr(words, table)
         return self._(known[code]) if code is not None and code in known else code or ""
 
-    def outline(self, template: Template) -> str:
-        """A template with its blanks in brackets, without its greeting."""
-        return outline(template, "ru" if self.language == "ru" else "kk").split("! ", 1)[-1]
+    def outline(self, template: Template, tongue: str) -> str:
+        """A template in the language of the answer (the reader's, where it is in both), its blanks in brackets, without its greeting."""
+        return outline(template, "ru" if (self.language if tongue == "both" else tongue) == "ru" else "kk").split("! ", 1)[-1]
 
     def said(self, message: str) -> str:
         """A reason that was stored: in the reader's language where it is one of ours, else as it is."""

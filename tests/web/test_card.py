@@ -75,7 +75,7 @@ async def test_an_answer_from_a_template_has_every_blank_filled(browse, morning,
     assert "ГКП «Жол»" in page, "what was written is not lost"
     due = f"{NOW.year + 1}-03-02"
     page = await press(aigul, FIRST, "draft", template="planned", **blanks | {"blank_work": "замена плиты", "blank_due": due})
-    assert f"По адресу ул. Естая, 83: замена плиты — завершим до 2 марта {NOW.year + 1} года." in page
+    assert f"ул. Естая, 83 мекенжайы бойынша: замена плиты {NOW.year + 1} жылғы 2 наурызға дейін аяқталады." in page, "the citizen wrote in Kazakh"
     assert "проект, ждёт согласования" in page
 
 
