@@ -7,7 +7,7 @@ to every thread of a card and of those merged into it; what no program can post 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property, partial
@@ -26,6 +26,7 @@ from ticketing.citizens import CHANNEL, GONE, family, queue, spoken, threads
 from ticketing.deadlines import UnknownYear
 from ticketing.letters import tell
 from ticketing.register import Secret, commitment
+from ticketing.reply.templates import in_languages
 from ticketing.store import ticket_by_number
 from ticketing.tables import account, answer, delivery, entry, obligation, question, sealed, ticket, ticket_post
 
@@ -118,6 +119,18 @@ class Answering(Acting):
         for approver in self._approvers(c, row, actor):
             tell(c, row.number, "to_approve", row.office, approver, now)
         return id_
+
+    def draft_from(self, c: Connection, number: str, template: str, values: Mapping[str, str], actor: Actor, now: datetime) -> int:
+        """Write an answer from a template, in the citizen's language, in both where that is not known.
+
+        Raises `reply.templates.Unfilled` with every blank that is empty or says nothing.
+        """
+        row = self._answerable(c, number, actor, "draft")
+        found = next((t for t in self.templates if t.id == template), None)
+        if found is None:
+            raise Refused(N_("This template is out of use: choose another, or write the answer yourself."))
+        text, tongue = in_languages(found, spoken(row.language), {k: v for k, v in values.items() if v.strip()}, now.astimezone(ALMATY).date())
+        return self.draft(c, number, text, actor, now, language=tongue)
 
     def return_draft(self, c: Connection, number: str, answer_id: int, remark: str, actor: Actor, now: datetime) -> bool:
         """Give an answer back to its author with what is to be mended."""

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from config.languages import N_, language
 from monitor.web.guard import refusal, wants_json
 from monitor.web.site import SITE, back_to, reader_of, render
+from ticketing.reply.templates import Unfilled
 from ticketing.service import Actor, Refused, Service
 from ticketing.store import ticket_by_number
 from ticketing.ticket import may
@@ -47,6 +48,8 @@ class Order(msgspec.Struct):
     without: str = ""
     ground: str = ""
     others: list[str] = []
+    template: str = ""
+    blanks: dict[str, str] = {}
     proposal: Whole | None = None
     seen: Whole | None = None
 
@@ -93,7 +96,7 @@ VERBS: Mapping[str, Verb] = {
     "merge": Verb("merge", lambda s, c, n, o, a, t: s.merge(c, n, o.others, a, t)),
     "unmerge": Verb("unmerge", lambda s, c, n, o, a, t: s.unmerge(c, n, a, t)),
     "dismiss": Verb("merge", lambda s, c, n, o, a, t: s.dismiss(c, n, _id(o.proposal), a, t)),
-    "draft": Verb("draft", lambda s, c, n, o, a, t: s.draft(
+    "draft": Verb("draft", lambda s, c, n, o, a, t: s.draft_from(c, n, o.template, o.blanks, a, t) if o.template else s.draft(
         c, n, o.text, a, t, language=o.language, answer_id=o.answer, version=o.version)),
     "return": Verb("return", lambda s, c, n, o, a, t: s.return_draft(c, n, _id(o.answer), o.reason, a, t)),
     "approve": Verb("approve", lambda s, c, n, o, a, t: s.approve(c, n, _id(o.answer), a, t, version=o.version)),
@@ -125,18 +128,27 @@ async def do(request: web.Request, verb: str, number: str) -> web.Response:
         done = await site.db.write(_perform, site.service, reader.scope, verb, number, order, actor, site.clock())
     except HiddenCardError:
         return refusal(request, 404, N_("It does not exist, or it belongs to another office."))
-    except Refused as e:
-        said = language(reader.language).gettext(e.message_id) % e.params
+    except (Refused, Unfilled) as e:
+        said = _said(e, reader.language)
         status = 409 if may(person.role, VERBS[verb].right) else 403
         if wants_json(request):
             return web.json_response({"error": said, "status": status}, status=status)
         page = render(reader.language, "message.html", message=said, status=status, reader=reader, back=back_to(back or "/"),
-                      kept=order.text or order.reason)
+                      kept=order.text or order.reason or "\n".join(filter(str.strip, order.blanks.values())))
         return web.Response(text=page, content_type="text/html", status=status)
     if wants_json(request):
         return web.json_response(done)
     path = back_to(back or f"/tickets/{quote(done['number'], safe='')}").split("#", 1)[0].partition("?")[0]
     raise web.HTTPSeeOther(f"{path}?said={verb}#{_PLACE.get(verb, 'life')}")
+
+
+def _said(e: Refused | Unfilled, tongue: str) -> str:
+    """Why nothing was done; of a template every blank that is not filled."""
+    _ = language(tongue).gettext
+    if isinstance(e, Refused):
+        return _(e.message_id) % e.params
+    return _(N_("The template is not filled: %s.")) % "; ".join(
+        f"{w.variable.ru if tongue == 'ru' else w.variable.kk} — {_(w.message)}" for w in e.wrong)
 
 
 _PLACE = {"draft": "answer", "return": "answer", "approve": "answer", "publish": "told", "posted": "told", "interim": "told",
@@ -160,7 +172,8 @@ def _form(given: Mapping[str, list[str]]) -> Order:
         until=words("until"), reason=words("reason"), text=words("text"), language=words("language"), answer=whole("answer"),
         version=whole("version"), delivery=whole("delivery"), obligation=whole("obligation"), link=words("link"),
         body=words("body_typed").strip() or words("body"), external_number=words("external_number"), without=words("without"),
-        ground=words("ground"), others=list(dict.fromkeys(typed)), proposal=whole("proposal"), seen=whole("seen"))
+        ground=words("ground"), others=list(dict.fromkeys(typed)), proposal=whole("proposal"), seen=whole("seen"),
+        template=words("template"), blanks={k.removeprefix("blank_"): v[0] for k, v in given.items() if k.startswith("blank_")})
 
 
 def _perform(c: Connection, service: Service, scope: frozenset[str] | None, verb: str, number: str, order: Order, actor: Actor,

@@ -114,6 +114,8 @@ SCHEMAS: dict[str, Any] = {
         "reason": {**_S, "description": "extend, reopen, return; assign, not_examine, keep: a note"},
         "answer": {**_IN, "description": "draft (to change one), return, approve, publish"},
         "version": {**_IN, "description": "draft, approve: the wording that was read; a newer one refuses"},
+        "template": {**_S, "description": "draft: the id of a template, in place of the text"},
+        "blanks": {"type": "object", "additionalProperties": _S, "description": "draft: the values of the template's blanks; days as 2026-12-18"},
         "delivery": {**_IN, "description": "posted: which message"}, "link": {**_S, "description": "posted: where it stands"},
         "obligation": {**_IN, "description": "keep: which"},
         "body": {**_S, "description": "redirect_outside: code of procedure.yaml or a name"},

@@ -12,12 +12,14 @@ from urllib.parse import quote, urlsplit
 
 from babel.numbers import format_decimal
 
+from config.answers import Template
 from monitor.parts import part_words
 from monitor.web import moments, words
 from monitor.web.units import Units
 from ticketing import ticket as rules
 from ticketing.answered import ago
 from ticketing.feed import FeedRow, Hole, SourceState
+from ticketing.reply.templates import outline
 
 MANY_CHARACTERS = 300
 MANY_LINES = 4
@@ -69,6 +71,10 @@ class View:
         """The word for a code of one of the tables in `words`."""
         known: Mapping[str, str] = getattr(words, table)
         return self._(known[code]) if code is not None and code in known else code or ""
+
+    def outline(self, template: Template, tongue: str) -> str:
+        """A template in the language of the answer (the reader's, where it is in both), its blanks in brackets, without its greeting."""
+        return outline(template, "ru" if (self.language if tongue == "both" else tongue) == "ru" else "kk").split("! ", 1)[-1]
 
     def said(self, message: str) -> str:
         """A reason that was stored: in the reader's language where it is one of ours, else as it is."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from config.answers import Template
 from ticketing import appeal
 from ticketing import ticket as rules
 from ticketing.answered import Answered, answered_before
@@ -19,6 +20,7 @@ from ticketing.merging import alike, authors, first_text
 from ticketing.pausing import earlier, may_stand
 from ticketing.pictures import Shown, missing, of_card
 from ticketing.redated import began, counted, limit
+from ticketing.reply.templates import choose
 from ticketing.service import Service
 from ticketing.tables import account, answer, delivery, entry, merge_proposal, sealed, ticket
 
@@ -59,6 +61,8 @@ class Whole:
     pictures: Sequence[Shown]
     wanting: bool
     """Something is attached that nobody has looked for yet."""
+    templates: Sequence[Template]
+    """What an answer can be made of, those of its topic first."""
     went_on: bool
     """It was redirected to another office, which gave it a number of its own."""
 
@@ -110,6 +114,7 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
         may_pause=str(may_stand(c, row, own) or ""),
         earlier=row.status in rules.OPEN and bool(earlier(row, own, now)),
         pictures=of_card(c, [p.id for p in posts], row.number), wanting=missing(c, [p.id for p in posts]) if posts else False,
+        templates=choose(service.templates, row.topic),
         went_on=c.execute(select(ticket.c.id).where(ticket.c.parent == row.number).limit(1)).first() is not None)
 
 

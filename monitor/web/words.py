@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from config.languages import N_
 from ticketing.reply import SAID
+from ticketing.reply.templates import KINDS
 
 KIND = {
     "complaint": N_("complaint"), "application": N_("application"), "proposal": N_("proposal"),
@@ -71,6 +72,7 @@ ANSWER = {
 }
 TONGUE = {"kk": N_("in Kazakh"), "ru": N_("in Russian"), "both": N_("in both languages")}
 WARNING = SAID
+TEMPLATE = KINDS
 TOLD = {
     "answer": N_("the office’s answer"), "extended": N_("notice of the extension"), "redirected": N_("notice of the redirect"),
     "not_examined": N_("notice that it was not examined"), "guide": N_("the way to an official appeal"),

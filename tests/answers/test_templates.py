@@ -45,6 +45,7 @@ def test_every_topic_has_templates_and_its_own_come_first() -> None:
 @pytest.mark.parametrize(("name", "value", "says"), [
     ("due", "", "empty"), ("due", "скоро", "2026-11-25"), ("due", date(2026, 11, 1), "before the day"), ("place", "...", "says nothing"),
     ("place", "где-то", "says nothing"), ("body", "ХХХ", "says nothing"), ("phone", "позвоните", "telephone"), ("work", "[вид работ]", "says nothing"),
+    ("due", "9999-12-31", "years away"), ("work", "будет указано позже", "says nothing"), ("body", "ответственные службы", "says nothing"), ("phone", "8 7182", "telephone"),
     ("body", "   ", "empty"), ("work", "а" * 301, "too long")])
 def test_a_blank_that_says_nothing_is_refused(name: str, value: str | date, says: str) -> None:
     planned = next(t for t in TEMPLATES if t.id == "planned")

@@ -65,6 +65,20 @@ async def test_from_acceptance_to_the_answer_under_the_post(browse, morning, db,
         assert not verify(c).broken
 
 
+async def test_an_answer_from_a_template_has_every_blank_filled(browse, morning, db):
+    aigul = await browse("aigul")
+    await aigul.post(f"/api/v1/tickets/{FIRST}/accept")
+    blanks = {"blank_place": "ул. Естая, 83", "blank_work": "будет указано позже", "blank_due": "2020-01-01", "blank_body": "ГКП «Жол»", "blank_phone": "55-00-11"}
+    page = await press(aigul, FIRST, "draft", 409, template="planned", **blanks)
+    assert "Шаблон не заполнен: вид работ" in page
+    assert "срок — " in page, "all that is wrong is said at once"
+    assert "ГКП «Жол»" in page, "what was written is not lost"
+    due = f"{NOW.year + 1}-03-02"
+    page = await press(aigul, FIRST, "draft", template="planned", **blanks | {"blank_work": "замена плиты", "blank_due": due})
+    assert f"ул. Естая, 83 мекенжайы бойынша: замена плиты {NOW.year + 1} жылғы 2 наурызға дейін аяқталады." in page, "the citizen wrote in Kazakh"
+    assert "проект, ждёт согласования" in page
+
+
 async def test_two_at_once_one_wins_and_the_other_reads_one_line_and_keeps_the_words(browse, morning, db):
     aigul, head = await browse("aigul"), await browse("head")
     stale = await aigul.page(at(SECOND))

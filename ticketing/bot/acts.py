@@ -22,18 +22,11 @@ from ticketing.bot.whole import chooser, tag
 from ticketing.citizens import family, threads
 from ticketing.notify.buttons import Button, Press, Rows
 from ticketing.people import Account
-from ticketing.reply.templates import choose
+from ticketing.reply.templates import KINDS, choose
 from ticketing.routing import ANSWERING
 from ticketing.service import Actor, Refused
 from ticketing.store import ticket_by_number
 from ticketing.tables import account, merge_proposal
-
-_KINDS: Mapping[str, str] = {
-    "accepted": N_("taken up"), "planned": N_("will be done"), "done": N_("is done"), "redirected": N_("passed on"),
-    "extended": N_("term extended"), "details": N_("details are missing"), "refused": N_("cannot be done"),
-    "seasonal": N_("seasonal work"),
-}
-"""What the templates of a kind say."""
 
 OUT_OF_USE = N_("This button is out of use.")
 _VERSION = re.compile(r"(\d{1,18})v(\d{1,9})", re.ASCII)
@@ -205,7 +198,7 @@ class Acts:
         choices = [(p.say(N_("In my own words")), Press("draft", p.row.id, "f"))]
         if standing is not None and p.where[0] > 0:
             choices.append((p.say(N_("Show the whole answer")), Press("draft", p.row.id, "s")))
-        choices += [(f"{p.say(_KINDS.get(t.kind, t.kind))}: {(t.ru if p.person.language == 'ru' else t.kk).split('! ', 1)[-1]}",
+        choices += [(f"{p.say(KINDS.get(t.kind, t.kind))}: {(t.ru if p.person.language == 'ru' else t.kk).split('! ', 1)[-1]}",
                      Press("draft", p.row.id, f"t{tag(t.id)}")) for t in fitting]
         return self._choose(p, choices, "draft", N_("From a template, or in your own words?"))
 

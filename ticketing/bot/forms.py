@@ -18,7 +18,7 @@ from config.languages import N_
 from config.timezone import ALMATY
 from ticketing.acting import MOST, Actor, Refused, cleaned
 from ticketing.citizens import spoken
-from ticketing.reply.templates import Unfilled, fill
+from ticketing.reply.templates import Unfilled, fill, in_languages
 from ticketing.service import Service
 
 Data = Mapping[str, Any]
@@ -155,10 +155,8 @@ def filled(data: Data, row: Row[Any], now: datetime, templates: Sequence[Templat
     found = _template(data, templates)
     if found is None:
         return data
-    codes = spoken(row.language)
-    today = now.astimezone(ALMATY).date()
     try:
-        text = "\n\n".join(fill(found, "ru" if code == "ru" else "kk", data["given"], today) for code in codes)
+        text, tongue = in_languages(found, spoken(row.language), data["given"], now.astimezone(ALMATY).date())
     except Unfilled as e:       # a day that was still to come when it was typed
         raise Refused(N_("The answer cannot be made of this any more: write it anew.")) from e
-    return {**data, "template": "", "given": {"text": text}, "language": codes[0] if len(codes) == 1 else "both"}
+    return {**data, "template": "", "given": {"text": text}, "language": tongue}

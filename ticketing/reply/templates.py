@@ -7,7 +7,7 @@ shows it escapes it as any other text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -22,8 +22,10 @@ _MONTHS_RU = ("января", "февраля", "марта", "апреля", "�
 _MONTHS_KK = ("қаңтар", "ақпан", "наурыз", "сәуір", "мамыр", "маусым", "шілде", "тамыз", "қыркүйек", "қазан", "қараша", "желтоқсан")
 _TO = ("ға", "ға", "ға", "ге", "ға", "ға", "ге", "ға", "ке", "ға", "ға", "ға")
 _IN = ("да", "да", "да", "де", "да", "да", "де", "да", "те", "да", "да", "да")
+FAR_DAYS = 5 * 366
+"""Days from publication past which a date is a slip of the fingers: programmes of roads and networks run five years."""
 _BLANK = re.compile(r"\{([a-z_]+)(?::(by|on))?\}")
-_NONSENSE = re.compile(r"(?i)(?:[\W_\d]*|(.)\1*|(?:н/?д|нет|жоқ|tbd|todo|n/?a|none|null|test|тест|указать|вписать|заполнить|толтыру|көрсету|дата|күні|адрес|мекенжай|срок|мерзім|x+|х+|имя|фио|аты-жөні|уточнить|кто-то|где-то|біреу)[\W_]*|.*(?:\.{3}|…|_{2,}|\?{2,}|x{3}|х{3}|\{|\}|<[^>]*>|\[[^\]]*\]).*)", re.S)
+_NONSENSE = re.compile(r"(?i)(?:[\W_\d]*|(.)\1*|(?:н/?д|нет|жоқ|tbd|todo|n/?a|none|null|test|тест|указать|вписать|заполнить|толтыру|көрсету|дата|күні|адрес|мекенжай|срок|мерзім|x+|х+|имя|фио|аты-жөні|уточнить|уточняется|анықталуда|нақтылануда|кто-то|где-то|біреу|работ[аы]|жұмыс|мы|біз|отдел|бөлім|подрядчик|мердігер|исполнитель|орындаушы|ответственн\w+ (?:служб|лиц)\w*|жауапты (?:қызмет|тұлға)\w*|тоо|жшс|ип|жк|кгп|гкп|мкк|гу|мм|нет данных|дерек жоқ|(?:согласно|по) плану|жоспарға сай|(?:указать|вписать|заполнить|уточнить|будет указан\w|будет уточнен\w)(?: \w+){0,3}|(?:кейін|соңынан) \w+(?: \w+)?|[xх]+(?: [xх]+)*)[\W_]*|.*(?:\.{3}|…|_{2,}|\?{2,}|x{3}|х{3}|\{|\}|<[^>]*>|\[[^\]]*\]).*)", re.S)
 _PHONE = re.compile(r"\+?[\d ()–-]{2,22}")
 _LETTERS = re.compile(r"[^\W\d_]")
 
@@ -50,6 +52,7 @@ PLACEHOLDER = N_("says nothing; write what it really is")
 NO_DATE = N_("is no date; write it as 2026-11-25")
 GONE = N_("lies before the day of publication; a promise needs a day to come")
 AHEAD = N_("lies after the day of publication; it has not been done yet")
+FAR = N_("lies years away; check the year")
 NO_NUMBER = N_("is no number above zero")
 NO_PHONE = N_("is no telephone number; write at least three digits")
 NO_PLACE = N_("is no place; write a street and a house, or a name")
@@ -83,6 +86,27 @@ def fill(template: Template, language: Pair, values: Mapping[str, str | int | da
     return _BLANK.sub(put, getattr(template, language))
 
 
+KINDS: dict[str, str] = {
+    "accepted": N_("taken up"), "planned": N_("will be done"), "done": N_("is done"), "redirected": N_("passed on"),
+    "extended": N_("term extended"), "details": N_("details are missing"), "refused": N_("cannot be done"),
+    "seasonal": N_("seasonal work"),
+}
+"""What the templates of a kind say."""
+
+
+def outline(template: Template, language: Pair) -> str:
+    """A template as its author chooses it: its blanks in brackets by what they are called."""
+    called = {v.name: getattr(v, language) for v in template.variables}
+    return _BLANK.sub(lambda m: f"[{called[m[1]]}]", getattr(template, language))
+
+
+def in_languages(template: Template, codes: Sequence[str], values: Mapping[str, str | int | date], published: date) -> tuple[str, str]:
+    """The text of a template in the languages of the citizen, and the language of the answer. Raises Unfilled."""
+    pairs: list[Pair] = ["ru" if code == "ru" else "kk" for code in codes]
+    text = "\n\n".join(fill(template, pair, values, published) for pair in pairs)
+    return text, pairs[0] if len(pairs) == 1 else "both"
+
+
 def _read(variable: Variable, value: str | int | date | None) -> str | date:
     """The value as text in one line, or a day where one is meant and can be read."""
     if isinstance(value, date):
@@ -101,6 +125,8 @@ def _fault(variable: Variable, value: str | date, published: date) -> str | None
     if variable.type in DATES:
         if not isinstance(value, date):
             return NO_DATE if value else EMPTY
+        if abs((value - published).days) > FAR_DAYS:
+            return FAR
         return GONE if variable.type == "future" and value < published else AHEAD if variable.type == "past" and value > published else None
     text = str(value)
     if not text:
@@ -110,7 +136,9 @@ def _fault(variable: Variable, value: str | date, published: date) -> str | None
     if variable.type == "number":
         return None if text.isascii() and text.isdigit() and int(text) > 0 else NO_NUMBER
     if variable.type == "phone":
-        return None if _PHONE.fullmatch(text) and sum(c.isdigit() for c in text) >= 3 else NO_PHONE
+        digits = "".join(c for c in text if c.isdigit())
+        short = len(digits) < 11 and (text.startswith("+") or re.match(r"8[ (-]{1,2}7", text) is not None)      # 8 7182 and nothing behind it
+        return None if _PHONE.fullmatch(text) and len(digits) >= 3 and digits.strip("0") and not short else NO_PHONE
     if _NONSENSE.fullmatch(text) or len(_LETTERS.findall(text)) < 2:
         return PLACEHOLDER
     if variable.type == "place" and not (any(c.isdigit() for c in text) or re.search(r"[A-ZА-ЯЁӘІҢҒҮҰҚӨҺ]", text)):
