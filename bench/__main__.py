@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 NAMES = ("allocation", "answers", "bluesky", "deliveries", "detection", "ingest", "judge", "kills", "latency", "learn",
-         "probes", "register", "surge_load", "surges", "youtube")
+         "probes", "register", "surge_load", "surges", "systems", "youtube")
 
 if len(sys.argv) > 1 and sys.argv[1] not in NAMES:
     sys.exit(f"bench: no bench {sys.argv[1]!r}; there are {', '.join(NAMES)}")

@@ -25,6 +25,7 @@ from connectors.base import Batch, Cursor, Damaged, Http, Limit, Response, finge
 from connectors.described import Description
 from connectors.errors import UNSAID, AuthError, BadPayload, RateLimited, SourceError, Transient
 from connectors.mapping import Map, has_of, search
+from connectors.markup import one_line
 from monitor.core.post import Post
 
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)')
@@ -49,6 +50,7 @@ class _Page:
     newest: datetime | None
     last: datetime | None
     """Time of the last post on it."""
+    first: str
 
 
 class HttpJson:
@@ -144,19 +146,21 @@ class HttpJson:
     async def _onward(self, http: Http, known: Mapping[str, Any]) -> timeline.News:
         """One page of a list that begins with the oldest, on from where it was read to. `at` is the page to ask for, `kept` the last one
         that had posts: it is asked again for ever, since what is new appears on it, or behind it. With {since}, `since` is the newest
-        time of all that was read to the end, and `from` what this reading began with."""
+        time of all that was read to the end, and `from` what this reading began with. `first` is the first post of the page kept, by
+        which it is known again."""
         since = datetime.fromtimestamp(known["from"], UTC) if "from" in known else self._from(known.get("since"))
         at = known.get("at")
         page = await self._ask(http, at, since)
-        if at is not None and not page.count and at == known.get("kept"):
-            return timeline.News((), _afresh(known), (), True)      # the service has thrown old posts away: its pages have moved
+        if at is not None and at == known.get("kept") and (not page.count or page.first != known.get("first")):
+            return timeline.News(page.posts, _afresh(known), page.damaged, True)    # the service has thrown posts away: its pages have moved
         newest = max(known.get("newest", 0), int(page.newest.timestamp()) if page.newest else 0) or None
-        kept = at if page.count else known.get("kept")
+        kept, first = (at, page.first) if page.count else (known.get("kept"), known.get("first"))
         if page.following is not None:
-            state = {"at": page.following, "kept": kept, "newest": newest, "since": known.get("since"),
+            state = {"at": page.following, "kept": kept, "first": first, "newest": newest, "since": known.get("since"),
                      "from": int(since.timestamp()) if since else None}
         else:
-            state = {"since": newest, "newest": newest} if self._since else {"at": kept, "kept": kept}
+            state = {"since": newest, "newest": newest} if self._since else \
+                {"at": kept, "kept": kept, "first": first if kept else None}
         return timeline.News(page.posts, {name: value for name, value in state.items() if value is not None}, page.damaged,
                              page.following is not None)
 
@@ -183,7 +187,7 @@ class HttpJson:
             answer = await self._asked(http, mark, since)
         except BadPayload as e:
             if e.status in _NO_SUCH and mark is not None and self._settings.paging.by in ("page", "offset"):
-                return _Page((), (), 0, None, None, None)       # a page behind the last one
+                return _Page((), (), 0, None, None, None, "")       # a page behind the last one
             raise
         return await asyncio.to_thread(self._page, answer, mark)
 
@@ -201,7 +205,7 @@ class HttpJson:
         posts = {post.native_id: post for post, _ in made}
         times = [at for _, at in made if at is not None and at.timestamp() < self._clock() + _AHEAD]
         return _Page(tuple(posts.values()), tuple(damaged), len(items), self._following(found, answer, len(items), mark),
-                     max(times, default=None), times[-1] if times else None)
+                     max(times, default=None), times[-1] if times else None, fingerprint(next(iter(posts), "")))
 
     async def _asked(self, http: Http, mark: str | None, since: datetime | None) -> Response:
         settings, paging = self._settings, self._settings.paging
@@ -237,7 +241,7 @@ class HttpJson:
         if not code:
             return
         words = self._said(found) if self._said else None
-        said = f"{self._host}: {failure.path} is {str(code)[:100]}" + (f": {str(words)[:200]}" if words else "")
+        said = one_line(f"{self._host}: {failure.path} is {str(code)[:100]}" + (f": {str(words)[:200]}" if words else ""))
         if str(code) in map(str, failure.limited):
             raise RateLimited(said, UNSAID, answer.body)
         raise (AuthError if str(code) in map(str, failure.refused) else Transient if str(code) in map(str, failure.passing)
@@ -278,7 +282,7 @@ class HttpJson:
 
 def _afresh(state: Mapping[str, Any]) -> dict[str, Any]:
     """A state of reading without the place in the list."""
-    fresh = {name: value for name, value in state.items() if name not in ("at", "kept", "from")}
+    fresh = {name: value for name, value in state.items() if name not in ("at", "kept", "first", "from")}
     last = state.get("lists", {}).get("posts", {}).get("last")
     return {**fresh, "lists": {"posts": {"last": last}} if last else {}} if "lists" in state else fresh
 

@@ -27,7 +27,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from connectors.base import Damaged
 from connectors.errors import BadPayload
 from connectors.fields import account_of_person
-from connectors.markup import hashtags_of, links_of_html, mentions_of, text_of_html, web_links
+from connectors.markup import hashtags_of, links_of_html, mentions_of, one_line, text_of_html, web_links
 from monitor.core.post import Author, Post, clean_text
 from monitor.core.row import UNKNOWN_TIME
 
@@ -165,7 +165,7 @@ class Map:
                     made.append(one)
             except UNREADABLE as e:
                 payload = json.dumps(item, ensure_ascii=False, default=str).encode("utf-8", "replace")
-                why = clean_text(str(e))[:600] if isinstance(e, ValueError | TypeError) else type(e).__name__
+                why = one_line(str(e))[:600] if isinstance(e, ValueError | TypeError) else type(e).__name__
                 damaged.append(Damaged(f"{where}: post {i + 1} of {len(items)}: {why}", payload))
         if damaged and len(damaged) == len(items):
             raise BadPayload(damaged[0].reason, damaged[0].payload)
@@ -277,7 +277,7 @@ def has_of(value: Any) -> str:
     """What an object has, for a line that says that something was not found in it."""
     if not isinstance(value, Mapping):
         return _shown(value)
-    names = [clean_text(str(name))[:40] for name in value]
+    names = [one_line(str(name)[:40]) for name in value]
     return ", ".join(names[:20]) + (" …" if len(names) > 20 else "") if names else "nothing"
 
 
@@ -286,7 +286,7 @@ def _shown(value: Any) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list"
-    return "nothing" if value is None else f'"{clean_text(str(value))[:40]}"' if isinstance(value, str) else clean_text(json.dumps(value))[:40]
+    return "nothing" if value is None else f'"{one_line(value[:40])}"' if isinstance(value, str) else json.dumps(value)[:40]
 
 
 Search = Callable[[Any], Any]

@@ -189,6 +189,17 @@ async def test_posts_that_the_service_throws_away_hide_no_new_ones(service: tupl
     assert {"portal/70", "portal/71"} <= set((await read_on(listed, cursor))[0])
 
 
+async def test_a_list_that_loses_its_oldest_while_it_grows_hides_no_new_ones(service: tuple[Service, str]) -> None:
+    made, url = service
+    made.newest_first = False
+    made.add(*range(1, 15))
+    listed = source(url, order="oldest", **WAYS["page"])
+    _, cursor = await read_on(listed, {})           # on page 5 of 3 posts each
+    made.posts = made.posts[6:]
+    made.add(*range(70, 78))                        # on pages 3 to 6
+    assert {f"portal/{n}" for n in range(70, 78)} <= set((await read_on(listed, cursor))[0])
+
+
 async def test_a_page_behind_the_last_one_may_be_404(service: tuple[Service, str]) -> None:
     made, url = service
     made.add(*range(1, 7))
