@@ -448,7 +448,7 @@ def message(one: dict[str, Any], chat: str, handle: str) -> Post | None:
             return None
         text = links[0]
     return Post(network="ok", source="", native_id=f"{chat}/{number}", text=text, published_at=_moment(one.get("timestamp"), "timestamp"),
-                author=Author(writer, account_of_person(words(sender, "name"), "")), in_reply_to_account=handle,
+                author=Author(writer.removeprefix("user:"), account_of_person(words(sender, "name"), "")), in_reply_to_account=handle,
                 mentions=mentions_of(text), hashtags=hashtags_of(text), links=tuple(links), media=media)
 
 

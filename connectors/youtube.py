@@ -175,10 +175,16 @@ class YouTube:
         posts = {post.native_id: post for post in news.posts}
         recent: Mapping[str, int] = cursor.get("recent", {})
         threads = [name for name, at in recent.items() if at > 0 and "." not in name and name not in posts and not _VIDEO.fullmatch(name)]
-        again, gone = await self._again(http, due(dict.fromkeys(threads, 0), CHECKED, self._clock(), self.poll_every), seen)
+        again, gone = await self._again(http, due(dict.fromkeys(threads, 0), CHECKED, self._clock(), self.poll_every), seen, damaged)
         posts |= {post.native_id: post for post in again}
         found, search = await self._search(http, cursor, damaged)
-        videos, counts, lost = await self._videos(http, [*self._settings.videos, *found])
+        try:
+            videos, counts, lost = await self._videos(http, [*self._settings.videos, *found])
+        except BadPayload as e:
+            if not self._settings.channels:
+                raise
+            damaged.append(Damaged(f"single videos wait, the channels are read on: {e}", e.payload))
+            videos, counts, lost = [], {}, set()
         gone |= lost
         below = await read_below([*(Thread(f"v/{name}", counts[name]) for name in counts), *self._threads_of(cursor, seen, recent)],
                                  cursor.get("below", {}), partial(self._below, http, seen), BELOW, newest_first=True)
@@ -343,6 +349,8 @@ class YouTube:
         try:
             found, body = await self._get(http, "commentThreads", {**asked, **({"pageToken": mark} if mark else {})})
         except Closed:
+            if "id" in of:
+                raise
             self._closed |= {of["videoId"]} if "videoId" in of else set()
             return Page((), None, None)
         except Missing:
@@ -371,7 +379,7 @@ class YouTube:
         moments = [int(post.published_at.timestamp()) for post in posts]
         return Page(tuple(posts), _mark(found), (min(moments), max(moments)) if moments else None, tuple(damaged))
 
-    async def _again(self, http: Http, names: Sequence[str], seen: _Seen) -> tuple[list[Post], set[str]]:
+    async def _again(self, http: Http, names: Sequence[str], seen: _Seen, damaged: list[Damaged]) -> tuple[list[Post], set[str]]:
         """These threads as they are now, and which are gone. Where not one of several comes back they are asked apart before it is
         believed: one answer must not delete fifty."""
         posts: list[Post] = []
@@ -385,7 +393,11 @@ class YouTube:
                 page = await self._threads(http, seen, {"id": ",".join(some)}, None)
             except Missing:
                 page = Page((), None, None)
+            except BadPayload as e:  # they are asked again when their turn comes; what is new is not held up
+                damaged.append(Damaged(str(e), e.payload))
+                continue
             posts += page.posts
+            damaged += page.damaged
             lost = set(some) - {post.native_id for post in page.posts}
             if len(some) == 1 or page.posts:
                 gone |= lost

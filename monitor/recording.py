@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from yarl import URL
+
 from connectors.base import Http, Response
 from connectors.fields import account_of_person
 from monitor.core.post import Post
@@ -33,14 +35,14 @@ class Tape:
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None,
                   timeout: float | None = None) -> Response:
         answer = await self._http.get(url, headers=headers, params=params, timeout=timeout)
-        self.exchanges.append(({str(k): str(v) for k, v in (params or {}).items()}, answer))
+        self.exchanges.append(({":path": URL(url).path, **{str(k): str(v) for k, v in (params or {}).items()}}, answer))
         return answer
 
     async def post(self, url: str, *, json: Any = None, data: Mapping[str, str] | bytes | None = None,
                    headers: Mapping[str, str] | None = None, timeout: float | None = None, public_only: bool = False) -> Response:
         answer = await self._http.post(url, json=json, data=data, headers=headers, timeout=timeout, public_only=public_only)
         sent = json if isinstance(json, dict) else data if isinstance(data, Mapping) else {}
-        self.exchanges.append(({str(k): str(v) for k, v in sent.items() if isinstance(v, str | int)}, answer))
+        self.exchanges.append(({":path": URL(url).path, **{str(k): str(v) for k, v in sent.items() if isinstance(v, str | int)}}, answer))
         return answer
 
 
@@ -60,20 +62,22 @@ class Played:
         return self._answer(url, {str(k): str(v) for k, v in sent.items()})
 
     def _answer(self, url: str, sent: Mapping[str, str]) -> Response:
+        sent = {":path": URL(url).path, **sent}
         found = next(one for one in self._answers if all(sent.get(k) == v for k, v in one["when"].items()))
         body = base64.b64decode(found["base64"]) if "base64" in found else found["body"].encode("utf-8")
         return Response(found["status"], {k.lower(): v for k, v in found["headers"].items()}, body, url)
 
 
 def answers_of(tape: Tape, posts: Sequence[Post], secrets: Sequence[str]) -> list[dict[str, Any]]:
-    """What was answered, scrubbed; `when` has what tells the requests apart, the most particular request first."""
+    """What was answered, scrubbed; `when` has what tells the requests apart, the most particular request first: no secret, and no
+    signature that is made with one."""
     asked = [sent for sent, _ in tape.exchanges]
     secrets = [*secrets, *(key for _, answer in tape.exchanges for key in keys_in(answer.url))]
     shared = set.intersection(*(set(sent.items()) for sent in asked)) if asked else set()
-    people: dict[str, str] = {}
+    people = _people(posts, [value for sent in asked for value in sent.values()])
     found: dict[str, dict[str, Any]] = {}
     for sent, answer in tape.exchanges:
-        when = {k: scrubbed(v, secrets, paths=False) for k, v in sent.items() if (k, v) not in shared}
+        when = {k: v for k, v in sent.items() if (k, v) not in shared and k != "sig" and scrubbed(v, secrets, paths=False) == v}
         shown = {k.title(): scrubbed(v, secrets, paths=False) for k, v in answer.headers.items() if k in _KEPT_HEADERS}
         try:
             text = answer.body.decode("utf-8")
@@ -82,6 +86,18 @@ def answers_of(tape: Tape, posts: Sequence[Post], secrets: Sequence[str]) -> lis
             body = {"base64": base64.b64encode(answer.body).decode()}
         found.setdefault(json.dumps(when, sort_keys=True), {"when": when, "status": answer.status, "headers": shown, **body})
     return sorted(found.values(), key=lambda one: -len(one["when"]))
+
+
+def _people(posts: Sequence[Post], asked: Sequence[str]) -> dict[str, str]:
+    """Authors' names, handles and ids, and what stands for each. What we ask for ourselves is an office's account, no person."""
+    people: dict[str, str] = {}
+    for post in posts:
+        shown = re.fullmatch(r"(.*?) ?\(?@([^()]+)\)?", post.author.display)
+        for name in (*(shown.groups() if shown else ()), post.author.display, post.author.key):
+            number = name.isdigit()
+            if len(name) > (5 if number else 2) and not name.startswith("-") and not any(name in value for value in asked):
+                people.setdefault(name, str(5_000_000_000 + len(people) + 1) if number else f"person{len(people) + 1}")
+    return people
 
 
 def facts(post: Post) -> dict[str, Any]:
@@ -111,11 +127,6 @@ def _without_people(text: str, posts: Sequence[Post], people: dict[str, str]) ->
                 text = text.replace(name, people.setdefault(name, f"Person {len(people) + 1}"))
         return text
     _collect(document, people)
-    for post in posts:      # "Name (@handle)", as connectors show an author
-        name, _, handle = post.author.display.partition(" (@")
-        for said in (name.removeprefix("@"), handle.removesuffix(")")):
-            if len(said) > 2 and said not in people.values():
-                people.setdefault(said, f"person{len(people) + 1}")
     return json.dumps(_renamed(document, people), ensure_ascii=False)
 
 
@@ -147,7 +158,7 @@ def _renamed(value: Any, people: Mapping[str, str]) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(people.get(str(value), value))
     if isinstance(value, str):
-        return _unnamed(value, people)
+        return people[value] if value in people else _unnamed(value, people)
     if not isinstance(value, dict):
         return value
     person = people.get(str(value.get("id", value.get("user_id")))) if "first_name" in value else None
@@ -157,5 +168,5 @@ def _renamed(value: Any, people: Mapping[str, str]) -> Any:
         if "first_name" in value and not value.get("is_bot") and key in _PERSON:
             renamed[key] = f"person{short}" if key == "username" else f"Person {short}"
         else:
-            renamed[key] = _renamed(part, people)
+            renamed[_renamed(key, people)] = _renamed(part, people)
     return renamed

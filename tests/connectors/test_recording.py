@@ -13,14 +13,17 @@ from pathlib import Path
 
 from aiohttp import web
 from cases import CASES, TOKEN
+from klass import GROUP, KEY, SECRET, Klass
+from klass import TOKEN as OK_TOKEN
 from stage import RECORDINGS, Stage, recording
 from test_telegram_web import Channel
 
 from connectors.base import Response
+from connectors.ok import Ok
 from monitor.cli import main
 from monitor.core.post import Author, Post
 from monitor.http import WebHttp
-from monitor.recording import Tape, answers_of
+from monitor.recording import Played, Tape, answers_of
 from qulaq_kit import acceptance
 
 CITIZEN = {"id": 777123456, "is_bot": False, "first_name": "Айгүл", "last_name": "Сәрсенова", "username": "aigul_s"}
@@ -124,3 +127,23 @@ def test_the_authors_of_any_service_are_not_named() -> None:
     assert json.loads(one["body"]) == {
         "data": [{"id": 7, "text": "Айгүл С. жазды", "user": {"name": "person1", "login": "person2"}, "url": "https://p.kz/u/person2/7"}],
         "next": "/list?page=2&key=***"}
+
+
+async def test_signed_calls_play_again_and_name_nobody() -> None:
+    """OK: every call goes to one address, with a signature; people stand in fields of its own."""
+    ok = Klass(topics={"154000000000002": ("Жарық жоқ", 1_795_500_000_000, "user:580000000007")})
+    ok.say("GROUP_TOPIC/154000000000002", "c1", "Бізде де", 1_795_500_100, "580000000003")
+    ok.write("chat:C3ecb9d02a600", 1, "Су жоқ", 1_795_500_200)
+    server = await ok.start()
+    source = Ok("s", Ok.Settings.model_validate({"group": GROUP, "username": "akimat.pavlodar", "application_key": KEY, "token": OK_TOKEN,
+                                                 "application_secret": SECRET, "bot_token": "tkn1-group:CGROUP0123", "base_url": ok.url}))
+    async with WebHttp(timeout=5) as http:
+        tape = Tape(http)
+        taken = await source.poll(tape, {})
+    await server.close()
+    answers = answers_of(tape, taken.posts, (OK_TOKEN, SECRET, "tkn1-group:CGROUP0123"))
+    said = json.dumps(answers, ensure_ascii=False)
+    for hidden in (OK_TOKEN, SECRET, "CGROUP0123", "580000000003", "580000000007", "Сергей", "Айгүл"):
+        assert hidden not in said
+    again = await source.poll(Played(answers), {})
+    assert [post.text for post in again.posts] == [post.text for post in taken.posts] == ["Жарық жоқ", "Бізде де", "Су жоқ"]
