@@ -293,9 +293,11 @@ class Collector:
 
     def _backoff(self) -> float:
         """Full jitter: anything up to a bound that doubles, so that sources that failed together don't return together. The first
-        bound is a quarter of the interval: one cut connection must not cost a whole one.
+        bound is a quarter of the interval: one cut connection must not cost a whole one. The last is a quarter of the time it has been
+        down, or an interval: what was down for a minute is not left alone for another.
         https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
-        longest = min(LONGEST_BACKOFF, max(60.0, 8 * self.every))
+        down = 0.0 if self._down_since is None else self._clock.monotonic() - self._down_since
+        longest = min(LONGEST_BACKOFF, max(self.every, down / 4, 4.0))
         bound = min(longest, max(1.0, min(self.every, 60.0) / 4) * 2.0 ** min(self._failures, 12))
         return max(0.5, self._clock.jitter(0.0, bound))
 
