@@ -219,6 +219,19 @@ def test_a_clock_that_ran_ahead_does_not_stop_a_source_for_ever() -> None:
     assert 0 < ahead.wait(1_800_000_000, 1) <= 64
 
 
+def test_the_wait_that_is_told_is_enough_and_no_longer() -> None:
+    chance = random.Random(3)
+    for _ in range(200):
+        now = 1_800_000_000 + chance.uniform(0, 1e6)
+        used = Allowance(20, 60, {})
+        for _ in range(chance.randint(0, 25)):
+            used = used.plus(1, now - chance.uniform(0, 70))
+        wanted, spare = chance.randint(1, 8), chance.choice([0.0, 10.0])
+        waits = used.wait(now, wanted, spare)
+        assert used.left(now + waits + 1e-6) >= wanted + spare
+        assert waits == 0 or used.left(now + waits - 1e-3) < wanted + spare
+
+
 def test_an_account_shows_no_secret() -> None:
     assert fingerprint("s3cret", "x") == fingerprint("s3cret", "x") != fingerprint("s3cre", "tx")
     assert "s3cret" not in fingerprint("s3cret")
