@@ -183,6 +183,18 @@ async def test_a_poll_begins_only_when_all_its_requests_are_there_and_backfill_l
     assert (await limiter.wait(account, 3))[0] > 90
 
 
+async def test_what_was_written_ahead_and_not_asked_is_worth_nothing_later(database: Database) -> None:
+    network, account = Network((Limit("app", 100, 100, ""),), now=START.timestamp()), Account("n", "a", (Limit("app", 100, 100, ""),))
+    http = Paced(Doors(network, "a"), made(database, network), account)
+    for _ in range(4):                                  # the fourth wrote four ahead: three are left
+        await http.get("https://api.example/x")
+    network.now += 200
+    with pytest.raises(OwnLimit):
+        while True:
+            await http.get("https://api.example/x")
+    assert 96 <= network.most["app"] <= 100
+
+
 async def test_two_programs_share_one_account(db: Database) -> None:
     """`source backfill` beside the daemon."""
     network, account = Network((Limit("app", 20, 60, ""),)), Account("n", "a", (Limit("app", 20, 60, ""),))
