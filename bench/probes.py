@@ -3,7 +3,12 @@
 What is asked: recall 100 %, none twice, the newest state of every post, p95 from published to stored below interval + 1 s, and every
 hole longer than two intervals alarmed within two more (of the time in which the daemon runs).
 
-usage: python -m bench probes [--posts 10000] [--sources 20] [--every 5] [--minutes 15] [--kills 4]
+The time from published to stored is stated twice: over all posts, those published while a network was down or the daemon was dead among
+them (nothing can bring these in time), and without those that were published in a hole that the program itself declared and that is
+longer than two intervals. Single 429s, 500s, cuts and short stops are in both. The goal is asked of the second.
+
+usage: python -m bench probes [--small] [--posts 10000] [--sources 20] [--every 5] [--minutes 15] [--kills 4]
+The whole trial takes 18 minutes, --small (600 posts, 6 sources) two.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from sqlalchemy import select
@@ -139,7 +145,7 @@ class Daemon:
         await asyncio.to_thread(self.process.wait)
 
 
-async def trial(args: argparse.Namespace, folder: Path) -> dict[str, object]:
+async def trial(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     chance = random.Random(args.seed)
     world = World(chance, [Local(f"s{n:02}") for n in range(args.sources)])
     app = web.Application()
@@ -187,25 +193,25 @@ def done(db: Database, world: World) -> bool:
     return all(have.get(id_) == (one["text"], one["deleted"]) for local in world.sources for id_, one in local.items.items())
 
 
-def judged(db: Database, world: World, daemon: Daemon, every: float) -> dict[str, object]:
+def judged(db: Database, world: World, daemon: Daemon, every: float) -> dict[str, Any]:
     have = newest(db)
     truth = {id_: (one["text"], one["deleted"]) for local in world.sources for id_, one in local.items.items()}
     with db.reading() as c:
         rows = c.execute(select(post.c.native_id, post.c.text, post.c.deleted_at, post.c.revision, post.c.collected_at)).all()
         holes = c.execute(select(hole)).all()
     double = len(rows) - len({(r.native_id, r.text, r.deleted_at is not None) for r in rows})
-    gaps = [(local.name, a, b) for local in world.sources for a, b in zip(local.heard, local.heard[1:], strict=False)
-            if b - a > 2 * every]                # declared blindness: what was published in it cannot come in time
+    declared = [(h.source, h.since.timestamp(), h.until.timestamp()) for h in holes
+                if h.until is not None and (h.until - h.since).total_seconds() > 2 * every]
     dead = list(zip([b for _, b in daemon.alive], [a for a, _ in daemon.alive[1:]], strict=False))
-    took, heard = [], []
+    took, outside = list[float](), list[float]()
     for r in rows:
         if r.revision == 0:
             at = world.published[r.native_id]
             lag = r.collected_at.timestamp() - at
             took.append(lag)
             name = r.native_id.partition("/")[0]
-            if not any(n == name and a <= at < b for n, a, b in gaps) and not any(a - every <= at < b for a, b in dead):
-                heard.append(lag)
+            if not any(n == name and a <= at < b for n, a, b in declared):
+                outside.append(lag)
     late, long = [], 0
     for local in world.sources:
         for a, b in zip(local.heard, local.heard[1:], strict=False):
@@ -221,12 +227,16 @@ def judged(db: Database, world: World, daemon: Daemon, every: float) -> dict[str
             if not alarms or min(alarms) > allowed + 0.5:
                 late.append({"source": local.name, "seconds": round(b - a, 1),
                              "alarmed_after": round(min(alarms) - a, 1) if alarms else None})
-    took.sort()
-    heard.sort()
     return {"recall": round(sum(id_ in have for id_ in truth) / len(truth), 6),
             "newest_state": sum(have.get(id_) != now for id_, now in truth.items()), "double": double,
-            "p95_heard": round(heard[int(len(heard) * 0.95)], 2), "p95_all": round(took[int(len(took) * 0.95)], 2),
-            "long_holes": long, "holes_alarmed_late": late}
+            "seconds_outside_declared_holes": spread(outside), "seconds_over_all": spread(took),
+            "published_in_declared_holes": len(took) - len(outside), "long_holes": long, "holes_alarmed_late": late}
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    """p50, p95 and the largest."""
+    found = sorted(seconds) or [float("inf")]
+    return {"p50": round(found[len(found) // 2], 2), "p95": round(found[int(len(found) * 0.95)], 2), "max": round(found[-1], 2)}
 
 
 def idle(sources: int, seconds: float) -> dict[str, object]:
@@ -269,10 +279,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--every", type=float, default=5.0)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--kills", type=int, default=4)
+    parser.add_argument("--small", action="store_true", help="two minutes: 600 posts over 6 sources asked every 2 s, 2 stops, no idle trial")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--idle", type=int, default=500, help="sources of the idle trial; 0: none")
     parser.add_argument("--idle-seconds", type=float, default=60.0)
     parser.add_argument("--keep", metavar="DIR", help="keep database and log there")
+    if "--small" in argv:
+        parser.set_defaults(posts=600, sources=6, every=2.0, minutes=1.5, kills=2, idle=0)
     args = parser.parse_args(argv)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
     good = True
@@ -283,7 +296,7 @@ def main(argv: list[str]) -> int:
             result = asyncio.run(trial(args, folder))
         print(json.dumps(result, ensure_ascii=False))
         good = (result["recall"] == 1.0 and not result["newest_state"] and not result["double"] and not result["holes_alarmed_late"]
-                and float(str(result["p95_heard"])) < args.every + 1)
+                and result["seconds_outside_declared_holes"]["p95"] < args.every + 1)
     if args.idle:
         still = idle(args.idle, args.idle_seconds)
         print(json.dumps(still))

@@ -158,8 +158,8 @@ class Http(Protocol):
 class Connector(Protocol):
     """One network. The class is made once per source from its settings.
 
-    What only some networks can do is optional: the protocols below, and the class data `limits` and the property
-    `account`, read by `limits_of` and `account_of`.
+    What only some networks can do is optional: the protocols below, and the class data `limits` and the properties
+    `account` and `waits`, read by `limits_of`, `account_of` and `waits_of`.
     """
 
     name: ClassVar[str]
@@ -186,6 +186,13 @@ def account_of(connector: object, source: str) -> str:
     connector without one counts each source for itself."""
     account = getattr(connector, "account", None)
     return account if isinstance(account, str) and account else f"source:{source}"
+
+
+def waits_of(connector: object) -> float:
+    """Seconds that one poll may take on purpose, the connector's `waits`: a long poll that the network holds open until there is
+    news. So long a source counts as heard. 0 where it says nothing."""
+    waits = getattr(connector, "waits", 0.0)
+    return float(waits) if isinstance(waits, int | float) else 0.0
 
 
 @runtime_checkable

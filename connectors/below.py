@@ -9,12 +9,13 @@ the network refuses us what stands below one post, the others are read all the s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.base import Damaged, Refused
 from connectors.errors import AuthError, BadPayload, SourceError
 from connectors.graph import Gone
+from connectors.recheck import remembered, removed
 from connectors.timeline import OVERLAP, News, Page
 from monitor.core.post import Post
 
@@ -32,6 +33,15 @@ class Thread:
     sign: str
 
 
+@dataclass(frozen=True, slots=True)
+class Below(News):
+    """What is new below posts; `of`: the post that each stands under; `read`: posts whose list was read in this poll, with the Unix
+    time from which on everything that stands there was seen (0: all of it)."""
+
+    of: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, float] = field(default_factory=dict)
+
+
 Wanted = tuple[str, str | None]
 """A list (a post's id at first) and the mark to go on from."""
 Answer = tuple[Page, Sequence[str]]
@@ -42,7 +52,7 @@ AskTogether = Callable[[Sequence[Wanted]], Awaitable[Sequence[Answer | SourceErr
 """Asks for several pages with one request; an error in the place of the page that it hit."""
 
 
-async def read_below(threads: Sequence[Thread], known: Mapping[str, Any], ask: Ask, requests: int, newest_first: bool = False) -> News:
+async def read_below(threads: Sequence[Thread], known: Mapping[str, Any], ask: Ask, requests: int, newest_first: bool = False) -> Below:
     """What is new under `threads` (newest first) since `known`, within `requests`. `newest_first`: a list is sorted, so reading
     ends where the last reading began."""
     async def one(wanted: Sequence[Wanted]) -> Sequence[Answer | SourceError]:
@@ -54,7 +64,7 @@ async def read_below(threads: Sequence[Thread], known: Mapping[str, Any], ask: A
 
 
 async def read_together(threads: Sequence[Thread], known: Mapping[str, Any], ask: AskTogether, requests: int, width: int,
-                        sorted_within: int | None = None) -> News:
+                        sorted_within: int | None = None) -> Below:
     """The same with `width` pages for one request. `sorted_within`: lists are sorted, newest first, and reading ends so many seconds
     below where the last reading began; None: they are always read whole."""
     before = known.get("seen", {})
@@ -76,6 +86,10 @@ async def read_together(threads: Sequence[Thread], known: Mapping[str, Any], ask
         elif one.sign and (one.id not in seen or seen[one.id][0] != one.sign):
             work.append(fresh)
     posts: dict[str, Post] = {}
+    of: dict[str, str] = {}
+    begun = {id(entry) for entry in (*work, *tried) if entry["of"] not in waiting}
+    reached: dict[str, float] = {}
+    read: dict[str, float] = {}
     damaged: list[Damaged] = []
     while requests > 0 and (work or tried):
         work, tried = work + tried, []
@@ -97,19 +111,44 @@ async def read_together(threads: Sequence[Thread], known: Mapping[str, Any], ask
             page, besides = (Page((), None, None), ()) if isinstance(answer, SourceError) else answer
             for post in page.posts:
                 posts[post.native_id] = post
+                of[post.native_id] = entry["of"]
             damaged += page.damaged
             last = seen[entry["of"]][1] if entry["of"] in seen else 0
             if page.span is not None:
                 entry["top"] = max(entry["top"], page.span[1])
             passed = sorted_within is not None and page.span is not None and page.span[0] < last - sorted_within
+            if pair[0] == entry["of"] and page.span is not None:
+                reached[pair[0]] = page.span[0]
+            if pair[0] == entry["of"] and page.older is None and not isinstance(answer, SourceError):
+                reached[pair[0]] = 0.0                  # to its end
             further = [] if page.older is None or page.older == pair[1] or passed else [[pair[0], page.older]]
             entry["lists"] = further + entry["lists"] + [[one, None] for one in besides]
             if not entry["lists"] and entry in work:
+                if id(entry) in begun and entry["of"] in reached:
+                    read[entry["of"]] = reached[entry["of"]]
                 seen[entry["of"]] = [entry["sign"], max(entry["top"], last)]
                 refused.pop(entry["of"], None)
                 work = [one for one in work if one is not entry]
     state: dict[str, Any] = {"seen": seen, **({"work": work} if work else {}), **({"refused": refused} if refused else {})}
-    return News(tuple(posts.values()), state, tuple(damaged), bool(work), named(refused))
+    return Below(tuple(posts.values()), state, tuple(damaged), bool(work), named(refused), of, read)
+
+
+def vanished(known: Mapping[str, int], below: Below) -> list[str]:
+    """Which comments of `known` ("POST COMMENT" to its time; a deleted one negative) no longer stand where everything was read."""
+    gone = []
+    for name, at in known.items():
+        post, _, comment = name.partition(" ")
+        if post in below.read and at > 0 and at > below.read[post] and below.of.get(comment) != post:
+            gone.append(name)
+    return gone
+
+
+def told(known: Mapping[str, int], below: Below, network: str, now: float) -> tuple[dict[str, int], tuple[Post, ...]]:
+    """What is kept of the recent comments, and those of them that were deleted, as posts once more. Pure."""
+    gone = vanished(known, below)
+    stand = [replace(post, native_id=f"{below.of[post.native_id]} {post.native_id}") for post in below.posts]
+    kept = remembered(known, stand, gone)
+    return kept, tuple(removed(network, name.partition(" ")[2], kept[name], now) for name in gone if name in kept)
 
 
 def named(refused: Mapping[str, Sequence[Any]]) -> tuple[Refused, ...]:

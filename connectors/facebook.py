@@ -5,12 +5,13 @@ Tagged: https://developers.facebook.com/docs/graph-api/reference/page/tagged
 Comments: https://developers.facebook.com/docs/graph-api/reference/object/comments (`filter=stream`: answers among them)
 
 `updated_time` of a post moves with every comment and edit. The API names the author of a visitor's post only to that person;
-edits of comments have no time (the newest pages are read again with every new one), deletions are told by webhook only.
+edits of comments have no time (the newest pages are read again with every new or deleted one, and so a deletion among them is seen).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from connectors import graph
 from connectors.base import Batch, ConnectorSettings, Cursor, Http, Limit
-from connectors.below import Thread, read_below
+from connectors.below import Thread, read_below, told
 from connectors.errors import CLOSED, TOO_LONG, CannotAnswer
 from connectors.fields import account_of_person, document, each, ident, iso, items, part, parts, words
 from connectors.markup import hashtags_of, mentions_of, one_line, web_links
@@ -58,7 +59,8 @@ class Facebook:
         tagged: bool = Field(default=True, description="Whether posts that tag the page are read")
         base_url: HttpUrl = Field(default=HttpUrl("https://graph.facebook.com"), description="Address of the Graph API")
 
-    def __init__(self, source: str, settings: Settings) -> None:
+    def __init__(self, source: str, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self.source = source
         self._settings = settings
         self._handle = "@" + settings.username.lstrip("@")
@@ -79,8 +81,9 @@ class Facebook:
         earlier = [Thread(name, sign) for name, (sign, _) in known.get("below", {}).get("seen", {}).items() if name not in listed]
         below = await read_below([*threads, *earlier][:_KNOWN], known.get("below", {}), lambda name, mark: self._comments(http, name, mark), COMMENTS,
                                  newest_first=True)
-        posts = {post.native_id: post for post in (*lists.posts, *below.posts)}
-        moved = {"page": self.account, "lists": lists.state, "below": below.state}
+        recent, deleted = told(known.get("recent", {}), below, self.name, self._clock())
+        posts = {post.native_id: post for post in (*lists.posts, *below.posts, *deleted)}
+        moved = {"page": self.account, "lists": lists.state, "below": below.state, "recent": recent}
         return Batch(tuple(replace(post, source=self.source) for post in posts.values()), moved,
                      damaged=(*lists.damaged, *below.damaged), more=lists.more or below.more,
                      refused=(*lists.refused, *below.refused))

@@ -5,13 +5,14 @@ Comments: .../reference/ig-media/comments and .../reference/ig-comment (a page h
 Tagged: .../reference/ig-user/tags . Answering: .../reference/ig-comment/replies and .../reference/ig-user/mentions
 
 An @mention elsewhere is told by webhook only (`mentions`); no list of them can be asked for. The app shows them to the account,
-and the generic webhook takes them. Comments have no time of an edit and no sign of a deletion: an edit is seen when the comments
-of that post are read again, which every new comment below it causes.
+and the generic webhook takes them. Comments have no time of an edit and no sign of a deletion: both are seen when the comments of
+that post are read again, which every new or deleted comment below it causes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from connectors import graph
 from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit
-from connectors.below import Thread, read_below
+from connectors.below import Thread, read_below, told
 from connectors.errors import CLOSED, NOT_ALLOWED, TOO_LONG, CannotAnswer
 from connectors.fields import account_of_person, document, each, ident, iso, items, part, parts, words
 from connectors.markup import hashtags_of, mentions_of, one_line
@@ -58,7 +59,8 @@ class Instagram:
         base_url: HttpUrl = Field(default=HttpUrl("https://graph.facebook.com"),
                                   description="Address of the Graph API; https://graph.instagram.com with Instagram login")
 
-    def __init__(self, source: str, settings: Settings) -> None:
+    def __init__(self, source: str, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self.source = source
         self._settings = settings
         self._handle = "@" + settings.username.lstrip("@")
@@ -77,8 +79,9 @@ class Instagram:
         below = await read_below(threads, known.get("below", {}), lambda name, mark: self._comments(http, name, mark), COMMENTS)
         tagged = await read_new({"tags": lambda mark: self._tagged(http, mark)} if self._settings.tagged else {},
                                 known.get("tagged", {}), 3, beside=True)
-        posts = {post.native_id: post for post in (*own, *tagged.posts, *below.posts)}
-        moved = {"account": self.account, "below": below.state, "tagged": tagged.state}
+        recent, deleted = told(known.get("recent", {}), below, self.name, self._clock())
+        posts = {post.native_id: post for post in (*own, *tagged.posts, *below.posts, *deleted)}
+        moved = {"account": self.account, "below": below.state, "tagged": tagged.state, "recent": recent}
         return Batch(tuple(replace(post, source=self.source) for post in posts.values()), moved,
                      damaged=(*lost, *tagged.damaged, *below.damaged), more=below.more or tagged.more,
                      refused=(*below.refused, *tagged.refused))

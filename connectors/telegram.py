@@ -110,6 +110,11 @@ class Telegram:
         """The bot's own id, the public part of its token."""
         return self._token.get_secret_value().partition(":")[0]
 
+    @property
+    def waits(self) -> float:
+        """Seconds that a request stays open while nothing is new."""
+        return float(self._long_poll)
+
     async def poll(self, http: Http, cursor: Cursor) -> Batch:
         """What is new since the committed cursor; asking with it confirms what came before."""
         token, bot = self._token.get_secret_value(), self.account

@@ -6,12 +6,14 @@ Mentions: https://developers.facebook.com/documentation/threads/threads-mentions
 Answering: https://developers.facebook.com/documentation/threads/retrieve-and-manage-replies/create-replies
 
 The list of own threads counts no answers, so the newest threads are asked one by one. Private profiles' posts are not returned,
-an edit (possible for minutes) has no time: the newest page is read again every time. Deletions are not told.
+an edit (possible for minutes) has no time: the newest page is read again every time. Deletions are not told, so recent answers and
+mentions are asked for by their number in turn: one that is gone is an error (code 100, subcode 33).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -19,9 +21,10 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from connectors import graph
 from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit
-from connectors.errors import TOO_LONG, CannotAnswer
+from connectors.errors import TOO_LONG, AuthError, BadPayload, CannotAnswer
 from connectors.fields import account_of_person, document, each, ident, iso, items, part, words
 from connectors.markup import hashtags_of, mentions_of, one_line, web_links
+from connectors.recheck import due, remembered, removed
 from connectors.timeline import Ask, Page, read_back, read_new
 from monitor.core.post import Author, Post
 
@@ -29,6 +32,8 @@ WHERE = "Threads"
 LONGEST = 500
 """Characters of a post; an emoji counts as many as it has bytes in UTF-8."""
 PAGES = 40
+CHECKED = 4
+"""Recent answers and mentions of which each poll asks whether they are still there."""
 _OVERVIEW = "https://developers.facebook.com/documentation/threads/overview"
 _FIELDS = ("id,text,username,permalink,timestamp,media_type,is_quote_post,quoted_post,reposted_post,has_replies,root_post,replied_to,"
            "is_reply,link_attachment_url")
@@ -39,7 +44,7 @@ class Threads:
 
     name: ClassVar[str] = "threads"
     poll_every: ClassVar[float] = 180.0
-    max_requests_per_poll: ClassVar[int] = PAGES + 1
+    max_requests_per_poll: ClassVar[int] = PAGES + 1 + CHECKED
     limits: ClassVar[tuple[Limit, ...]] = (
         Limit("calls", 48_000, 86_400, _OVERVIEW),
         Limit("replies", 1000, 86_400, _OVERVIEW, cost=0, costs={"/threads": 1, "/me/threads": 0}),
@@ -57,7 +62,8 @@ class Threads:
         mentions: bool = Field(default=True, description="Whether posts that mention the profile are read")
         base_url: HttpUrl = Field(default=HttpUrl("https://graph.threads.net"), description="Address of the Threads API")
 
-    def __init__(self, source: str, settings: Settings) -> None:
+    def __init__(self, source: str, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self.source = source
         self._settings = settings
         self._handle = "@" + settings.username.lstrip("@")
@@ -73,9 +79,14 @@ class Threads:
         known = cursor if cursor.get("account") == self.account else {}
         own, damaged, below = await self._own(http)
         news = await read_new(self._lists(http, below), known.get("lists", {}), PAGES, beside=True)
-        posts = {post.native_id: post for post in (*own, *news.posts)}
+        recent: dict[str, int] = known.get("recent", {})
+        gone = await self._gone(http, [one for one in due(recent, CHECKED, self._clock(), self.poll_every) if recent[one] > 0],
+                                {post.native_id for post in news.posts})
+        recent = remembered(recent, news.posts, gone)
+        deleted = [removed(self.name, one, recent[one], self._clock()) for one in gone if one in recent]
+        posts = {post.native_id: post for post in (*own, *news.posts, *deleted)}
         return Batch(tuple(replace(post, source=self.source) for post in posts.values()),
-                     {"account": self.account, "lists": news.state}, damaged=(*damaged, *news.damaged), more=news.more,
+                     {"account": self.account, "lists": news.state, "recent": recent}, damaged=(*damaged, *news.damaged), more=news.more,
                      refused=news.refused)
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
@@ -103,6 +114,20 @@ class Threads:
     @property
     def _token(self) -> str:
         return self._settings.token.get_secret_value()
+
+    async def _gone(self, http: Http, asked: list[str], seen: set[str]) -> list[str]:
+        """Which of the recent answers and mentions are no longer there: a few are asked for each time."""
+        gone = []
+        for name in asked:
+            if name in seen or not name.isascii() or not name.isdigit():
+                continue
+            try:
+                await graph.read(http, f"{self._base}/{name}", self._token, WHERE, {"fields": "id"})
+            except graph.Gone:
+                gone.append(name)
+            except (AuthError, BadPayload):
+                continue        # it is not known: the lists say whether the token lives
+        return gone
 
     def _lists(self, http: Http, below: list[str]) -> dict[str, Ask]:
         lists: dict[str, Ask] = {}

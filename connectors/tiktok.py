@@ -5,13 +5,15 @@ Comments: https://business-api.tiktok.com/portal/docs?id=1760232109619202 , answ
 Answering: https://business-api.tiktok.com/portal/docs?id=1762228448779266
 
 The research API is for approved researchers only, and open search does not exist for offices. Beyond 500 comments of a video
-TikTok returns the rest by likes and with repeats. Edits do not exist, deletions are not told. Errors come with HTTP 200.
+TikTok returns the rest by likes and with repeats. Edits do not exist; a deletion is seen when the comments of its
+video are read again, which every new or deleted comment below it causes. Errors come with HTTP 200.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -19,7 +21,7 @@ from typing import Any, ClassVar
 from pydantic import Field, HttpUrl, SecretStr
 
 from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit
-from connectors.below import Thread, read_below
+from connectors.below import Thread, read_below, told
 from connectors.errors import (
     GONE,
     TOO_LONG,
@@ -41,6 +43,8 @@ LONGEST = 150
 """Characters of a comment."""
 COMMENTS = 20
 """Requests of one poll for comments, at most; 40 a minute are allowed."""
+SURE = 450
+"""Comments of a video up to which a list is complete: one that is not there was deleted."""
 _PAGE = 20
 _QUOTA = "https://business-api.tiktok.com/portal/docs"
 _WAIT = 300.0
@@ -70,7 +74,8 @@ class TikTok:
         watch: int = Field(default=40, ge=1, le=100, description="Newest own videos whose comments are read")
         base_url: HttpUrl = Field(default=HttpUrl("https://business-api.tiktok.com"), description="Address of the API")
 
-    def __init__(self, source: str, settings: Settings) -> None:
+    def __init__(self, source: str, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self.source = source
         self._settings = settings
         self._handle = "@" + settings.username.lstrip("@")
@@ -102,9 +107,12 @@ class TikTok:
             if mark is None:
                 break
         below = await read_below(threads, known.get("below", {}), lambda name, after: self._comments(http, name, after), COMMENTS)
-        everything = {post.native_id: post for post in (*own, *below.posts)}
+        whole = {one.id for one in threads if one.sign.isdecimal() and int(one.sign[:9]) <= SURE}
+        below = replace(below, read={name: since for name, since in below.read.items() if name in whole})
+        recent, deleted = told(known.get("recent", {}), below, self.name, self._clock())
+        everything = {post.native_id: post for post in (*own, *below.posts, *deleted)}
         return Batch(tuple(replace(post, source=self.source) for post in everything.values()),
-                     {"account": self.account, "below": below.state}, damaged=(*lost, *below.damaged), more=below.more,
+                     {"account": self.account, "below": below.state, "recent": recent}, damaged=(*lost, *below.damaged), more=below.more,
                      refused=below.refused)
 
     async def answer(self, http: Http, post: Post, text: str) -> str:

@@ -7,7 +7,8 @@ Edits: https://docs.x.com/x-api/fundamentals/edit-posts (every edit has an id of
 
 A post that is edited keeps the id of its first version here, so an edit is a revision. `since_id` is exclusive and ids rise with
 time only roughly, so a poll asks by time, from an hour before the newest known on (posts can be edited for half an hour); X
-bills a post once a day however often it is read. A deletion is told by an enterprise stream only.
+bills a post once a day however often it is read. A deletion is told by an enterprise stream
+only; with `recheck` recent posts are looked up by their ids, and one that is gone is named among the errors.
 """
 
 from __future__ import annotations
@@ -36,11 +37,14 @@ from connectors.errors import (
 from connectors.fields import account_of_person, document, each, ident, iso, part, parts, words
 from connectors.markup import hashtags_of, mentions_of, one_line, web_links
 from connectors.posting import post_once
+from connectors.recheck import due, remembered, removed
 from connectors.timeline import Ask, Page, read_back, read_new
 from monitor.core.post import Author, Post
 
 WHERE = "X"
 PAGES = 5
+LOOKED_UP = 100
+"""Posts of one lookup: https://docs.x.com/x-api/posts/lookup/introduction"""
 _RATES = "https://docs.x.com/x-api/fundamentals/rate-limits"
 _WINDOW = 15 * 60
 _EDITABLE = 3600
@@ -65,7 +69,7 @@ class X:
 
     name: ClassVar[str] = "x"
     poll_every: ClassVar[float] = 120.0
-    max_requests_per_poll: ClassVar[int] = PAGES
+    max_requests_per_poll: ClassVar[int] = PAGES + 1
     limits: ClassVar[tuple[Limit, ...]] = (
         Limit("search", 300, _WINDOW, _RATES, cost=0, costs={"/search/recent": 1}),
         Limit("mentions", 300, _WINDOW, _RATES, cost=0, costs={"/mentions": 1}),
@@ -81,6 +85,8 @@ class X:
         user: str = Field(default="", pattern=r"^[0-9]{0,19}$", description="Number of the account whose mentions are read")
         user_token: SecretStr | None = Field(default=None, description="OAuth 2.0 token of the account with tweet.read, tweet.write and "
                                                                        "users.read, for answering; without it nothing is posted")
+        recheck: bool = Field(default=False, description="Ask for recent posts again, so that deletions are seen; X bills each post "
+                                                         "once more for every day on which it is asked for")
         base_url: HttpUrl = Field(default=HttpUrl("https://api.x.com"), description="Address of the X API")
 
         @model_validator(mode="after")
@@ -107,8 +113,25 @@ class X:
         known = cursor if cursor.get("of") == asked else {}
         places = known.get("lists", {}).get("lists", {})
         news = await read_new(self._lists(http, {name: place.get("last") for name, place in places.items()}), known.get("lists", {}), PAGES)
-        return Batch(tuple(replace(post, source=self.source) for post in news.posts), {"of": asked, "lists": news.state},
-                     damaged=news.damaged, more=news.more, refused=news.refused)
+        recent: dict[str, int] = known.get("recent", {})
+        gone = await self._gone(http, [one for one in due(recent, LOOKED_UP, self._clock(), self.poll_every) if recent[one] > 0],
+                                {post.native_id for post in news.posts}) if self._settings.recheck else []
+        recent = remembered(recent, news.posts, gone) if self._settings.recheck else {}
+        deleted = [removed(self.name, one, recent[one], self._clock()) for one in gone if one in recent]
+        return Batch(tuple(replace(post, source=self.source) for post in (*news.posts, *deleted)),
+                     {"of": asked, "lists": news.state, **({"recent": recent} if recent else {})}, damaged=news.damaged, more=news.more, refused=news.refused)
+
+    async def _gone(self, http: Http, asked: list[str], seen: set[str]) -> list[str]:
+        """Which of the recent posts are no longer there: an error in the answer names each (type .../resource-not-found)."""
+        names = [one for one in asked if one not in seen]
+        if not names:
+            return []
+        try:
+            answer = await http.get(f"{self._base}/2/tweets", headers=_bearer(self._settings.token), params={"ids": ",".join(names)})
+        except SourceError as e:
+            raise _timed(e) from None
+        said = [one for one in parts(document(answer.body, WHERE), "errors") if words(one, "type").endswith("/resource-not-found")]
+        return [one for one in names if any(one in (words(e, "resource_id"), words(e, "value")) for e in said)]
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of older posts; the search reaches back seven days."""

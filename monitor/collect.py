@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from connectors.base import Batch, Connector, Damaged, Http
+from connectors.base import Batch, Connector, Damaged, Http, waits_of
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.core import spread
 from monitor.core.post import Post
@@ -54,6 +54,7 @@ SHORTEST_LIMIT, LONGEST_LIMIT = 1.0, 30 * 86400.0
 """Seconds waited where a network limits us, at least (some say 0 and go on refusing) and at most."""
 BELL_GAP = 2.0
 """Seconds between polls that a doorbell causes, at least (STYLE.md)."""
+TOO_LONG = "it was not asked in time, or its answer took too long"
 QUIET_WRITE = 10.0
 """Seconds in which a poll that brought nothing new is not written down again."""
 
@@ -173,8 +174,7 @@ class Collector:
         known = await self._kept(partial(load_source, name=self.source.name, network=self.source.network))
         now = self._clock.now()
         self._adapt(known)
-        silence = timedelta(seconds=max(2 * self.every, 2 * (known.every or 0.0), self._shortest_hole))
-        if known.state == "up" and known.last_ok_at is not None and now - known.last_ok_at > silence:
+        if known.state == "up" and known.last_ok_at is not None and now - known.last_ok_at > self._patience(known):
             await self._kept(partial(open_hole, name=self.source.name, since=known.last_ok_at,
                                      reason="Qulaq was not running"))
         self._known, self._state, self._failures = known, known.state, known.failures
@@ -193,6 +193,10 @@ class Collector:
     def _interval(self) -> float:
         """Seconds between two polls as they are now: also where a limit by the day stretches them."""
         return max(self.every, self._slowed)
+
+    def _patience(self, known: SourceState) -> timedelta:
+        """How long the source may go unheard before that is a hole: the last poll said when the next one is due."""
+        return timedelta(seconds=max(2 * max(self._interval, known.every or 0.0) + waits_of(self._connector), self._shortest_hole))
 
     def _spread(self) -> float:
         """Seconds that the next poll waits so that the account's limits by the hour and the day last."""
@@ -224,13 +228,16 @@ class Collector:
         self._slowed = self._spread()
         wait = max(wait, self._slowed)
         back = self._state != "up"
+        now = self._clock.now()
         if news or back or self._clock.monotonic() - self._written > QUIET_WRITE:
-            now = self._clock.now()
             outcome = Outcome("up", now, now + timedelta(seconds=wait), every=self._interval)
+            heard = self._heard or known.last_ok_at
+            late = heard is not None and now - heard > self._patience(known)
             store = partial(
                 store_batch, name=self.source.name, posts=posts, cursor=batch.cursor, outcome=outcome,
                 messages=[(one.key, one.payload) for one in batch.inbound],
-                unreadable=[(scrubbed(one.reason, self._secrets), one.payload) for one in fresh], closed=list(refused.items()))
+                unreadable=[(scrubbed(one.reason, self._secrets), one.payload) for one in fresh], closed=list(refused.items()),
+                missed=(heard, TOO_LONG) if heard is not None and late and self._state in ("up", "new") else None)
             try:
                 stored = await self._kept(store)
             except REFUSALS as e:
@@ -286,9 +293,11 @@ class Collector:
 
     def _backoff(self) -> float:
         """Full jitter: anything up to a bound that doubles, so that sources that failed together don't return together. The first
-        bound is a quarter of the interval: one cut connection must not cost a whole one.
+        bound is a quarter of the interval: one cut connection must not cost a whole one. The last is a quarter of the time it has been
+        down, or an interval: what was down for a minute is not left alone for another.
         https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
-        longest = min(LONGEST_BACKOFF, max(60.0, 8 * self.every))
+        down = 0.0 if self._down_since is None else self._clock.monotonic() - self._down_since
+        longest = min(LONGEST_BACKOFF, max(self.every, down / 4, 4.0))
         bound = min(longest, max(1.0, min(self.every, 60.0) / 4) * 2.0 ** min(self._failures, 12))
         return max(0.5, self._clock.jitter(0.0, bound))
 

@@ -33,7 +33,9 @@ log = structlog.get_logger(__name__)
 INTERVALS = 2.0
 """Intervals after which a hole alarms."""
 STUCK = timedelta(seconds=90)
-"""A poll that has not ended for two intervals and so long is a hole, too: longer than any request lasts."""
+"""A poll that has not ended for two intervals and so long is a hole, too: longer than any request lasts, long polls included. A
+source asked every half minute or more seldom polls shortly: one interval and a half."""
+SHORT = timedelta(seconds=30)
 OLD = timedelta(days=1)
 """A hole that ended longer ago alarms nobody any more."""
 LANGUAGES = ("kk", "ru")
@@ -87,8 +89,13 @@ def _unheard(c: Connection, now: datetime, shortest: float) -> tuple[list[str], 
     long = [r.id for r in rows if (r.until or now) - r.since > patience(r.every, shortest)]
     open_ = select(hole.c.id).where(hole.c.source == source.c.name, hole.c.until.is_(None), hole.c.part.is_(None)).exists()
     up = c.execute(select(source.c.name, source.c.last_ok_at, source.c.every).where(
-        source.c.state == "up", source.c.last_ok_at < now - STUCK, ~open_)).all()
-    return [r.name for r in up if now - r.last_ok_at > patience(r.every, shortest) + STUCK], long
+        source.c.state == "up", source.c.last_ok_at < now - min(STUCK, 1.5 * SHORT), ~open_)).all()
+    return [r.name for r in up if now - r.last_ok_at > patience(r.every, shortest) + _stuck(r.every)], long
+
+
+def _stuck(every: float | None) -> timedelta:
+    one = timedelta(seconds=every or 0.0)
+    return STUCK if one < SHORT else min(STUCK, 1.5 * one)
 
 
 def patience(every: float | None, shortest: float) -> timedelta:
@@ -183,14 +190,23 @@ def _say(c: Connection, now: datetime, rules: Hearing, public_url: str) -> int:
     insert_ = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
     value = {"at": now.isoformat(), "said": state.news}
     c.execute(insert_(keep).values(name=TOLD, value=value).on_conflict_do_update(index_elements=["name"], set_={"value": value}))
-    people = c.execute(select(account.c.id).where(account.c.role == "operator", account.c.disabled_at.is_(None))
-                       .order_by(account.c.id)).scalars().all()
+    people = _watchers(c)
     body = {"html": {code: words(state, code, public_url) for code in LANGUAGES}}
     serial = c.execute(select(func.coalesce(func.max(delivery.c.id), 0))).scalar_one() + 1
     for id_ in people:
         c.execute(insert_(delivery).values(about="sources", kind=f"hearing:{serial}", channel="telegram", recipient=f"user:{id_}",
                                            state="queued", next_try_at=now, created_at=now, body=body).on_conflict_do_nothing())
     return len(people)
+
+
+def _watchers(c: Connection) -> Sequence[int]:
+    """The operators; where there is none, the heads: somebody has to know that nobody is heard."""
+    for role in ("operator", "head"):
+        found = c.execute(select(account.c.id).where(account.c.role == role, account.c.disabled_at.is_(None))
+                          .order_by(account.c.id)).scalars().all()
+        if found:
+            return found
+    return ()
 
 
 def words(state: State, code: str, public_url: str) -> str:

@@ -169,8 +169,9 @@ def _go(c: Connection, alert: Row[Any], policy: Policy, now: datetime) -> int:
         surge_alert.c.state == "waiting", surge_alert.c.kind == alert.kind, surge_alert.c.id != alert.id,
         surge_alert.c.akimat.is_not_distinct_from(alert.akimat), surge_alert.c.topic.is_not_distinct_from(alert.topic))).scalars()
     joined = list(others) if alert.kind == "news" else []
-    body = {"html": {code: caption(row, alert.kind, len(joined), policy, code) for code in LANGUAGES},
-            "buttons": {code: buttons(row, code) for code in LANGUAGES}, "png": b64encode(png(surges.series(c, row))).decode()}
+    series = surges.series(c, row)
+    body = {"html": {code: caption(row, alert.kind, len(joined), policy, code, deaf=series.deaf) for code in LANGUAGES},
+            "buttons": {code: buttons(row, code) for code in LANGUAGES}, "png": b64encode(png(series)).decode()}
     insert_ = (postgresql if c.dialect.name == "postgresql" else sqlite).insert
     for recipient in recipients:
         c.execute(insert_(delivery).values(about=row.id, kind=f"alert:{alert.id}", channel="telegram", recipient=recipient,
@@ -223,7 +224,7 @@ def _people(c: Connection, role: str, code: str | None) -> list[str]:
     return [f"user:{id_}" for id_ in found.scalars()]
 
 
-def caption(row: Row[Any], kind: str, joined: int, policy: Policy, code: str) -> str:
+def caption(row: Row[Any], kind: str, joined: int, policy: Policy, code: str, *, deaf: bool = False) -> str:
     """The words of an alert as Telegram's HTML: what was seen and what speaks against it, and that a person decides."""
     _ = language(code).gettext
     verdict = _(words.VERDICT[row.verdict])
@@ -235,6 +236,8 @@ def caption(row: Row[Any], kind: str, joined: int, policy: Policy, code: str) ->
     if joined:
         lines.append(_escaped(_("Together with this: %d more on the same subject.") % joined))
     lines.append(_escaped(_("Picture: violet is this surge, grey all posts on the subject, the line what is usual.")))
+    if deaf:
+        lines.append(_escaped(_("Shaded: a source was silent then, so there may have been more.")))
     lines.append(_escaped(_(DECIDES)))
     text = "\n".join(line for line in lines if line)[:LONGEST]
     if policy.public_url:

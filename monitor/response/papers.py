@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from config.languages import language
+from config.languages import N_, language
+
+DEAF = N_("In this time a source could not be read: there may be more posts than were counted.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Facts:
     until: str
     places: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    deaf: bool = False
+    """Whether a source was not heard in this time, and nothing has filled that since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ def dossier(code: str, facts: Facts, ask: Ask) -> str:
           "networks. Messages registered by the office: %(cards)d; each has a number and a term and gets an answer.") % {
             "since": facts.since, "until": facts.until, "authors": facts.authors, "posts": facts.posts, "cards": facts.cards},
     ]
+    if facts.deaf:
+        parts.append(_(DEAF))
     if facts.places:
         parts.append(_("Places named most often: %s.") % "; ".join(facts.places))
     if facts.words:
@@ -77,6 +83,8 @@ def explanation(code: str, facts: Facts) -> str:
     _ = language(code).gettext
     known = _("Since %(since)s residents have been writing to us about this: %(posts)d posts by %(until)s.") % {
         "since": facts.since, "until": facts.until, "posts": facts.posts}
+    if facts.deaf:
+        known += " " + _(DEAF)
     if facts.places:
         known += " " + _("Places named most often: %s.") % "; ".join(facts.places)
     return "\n\n".join([

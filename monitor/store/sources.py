@@ -77,9 +77,11 @@ def load_source(c: Connection, name: str, network: str) -> SourceState:
 
 def store_batch(c: Connection, name: str, posts: Sequence[Post], cursor: Mapping[str, Any], outcome: Outcome, *,
                 messages: Sequence[tuple[str, Mapping[str, Any]]] = (),
-                unreadable: Sequence[tuple[str, bytes]] = (), closed: Sequence[tuple[str, str]] = (), apart: bool = False) -> Stored:
+                unreadable: Sequence[tuple[str, bytes]] = (), closed: Sequence[tuple[str, str]] = (), apart: bool = False,
+                missed: tuple[datetime, str] | None = None) -> Stored:
     """Store what a poll brought, and that it succeeded: posts, the cursor after them, messages for our bots (key,
-    payload), items that could not be read (why, the item), parts of the source that are refused (which, why). Raises one of REFUSALS where the database refuses a post for
+    payload), items that could not be read (why, the item), parts of the source that are refused (which, why), a time
+    until now in which it was not heard (since, why). Raises one of REFUSALS where the database refuses a post for
     what it holds; with `apart` that post is kept aside and the others are stored."""
     stored, refused = _apart(c, posts, outcome.at) if apart else (store_posts(c, posts, outcome.at), [])
     for reason, payload in [*unreadable, *refused]:
@@ -92,6 +94,8 @@ def store_batch(c: Connection, name: str, posts: Sequence[Post], cursor: Mapping
     if stored.ids:
         newest |= {"last_post_at": outcome.at, "posts": source.c.posts + len(stored.ids)}
     _write(c, name, outcome, cursor=encodable(cursor), last_ok_at=outcome.at, **newest)
+    if missed is not None:
+        open_hole(c, name, *missed)
     over = or_(hole.c.part.is_(None), hole.c.part.not_in([part for part, _ in closed]))
     c.execute(update(hole).where(hole.c.source == name, hole.c.until.is_(None), over).values(until=outcome.at))
     for part, reason in closed:

@@ -289,6 +289,9 @@ class Bucket:
     own: int
     usual: float | None
     deaf: bool
+    """Whether a source was silent then, and what it said has not been read since."""
+    filled_at: datetime | None = None
+    """When a silence of that time was read later by a backfill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +301,16 @@ class Series:
     step: timedelta
     buckets: tuple[Bucket, ...]
     days: int
+
+    @property
+    def deaf(self) -> bool:
+        """Whether anything of it was seen while a source was silent."""
+        return any(b.deaf for b in self.buckets)
+
+    @property
+    def filled_at(self) -> datetime | None:
+        """When the last silence in it was read later."""
+        return max((b.filled_at for b in self.buckets if b.filled_at is not None), default=None)
 
     @property
     def most(self) -> float:
@@ -331,8 +344,9 @@ def series(c: Connection, row: Row[Any]) -> Series:
         earlier = [seen.get(_index(at - timedelta(days=d), back, step), 0) for d in range(1, days + 1)]
         usual = sum(earlier) / days if days else None
         here = _index(at, back, step)
-        deaf = any(since < at + step and (until is None or until > at) for since, until in holes)
-        buckets.append(Bucket(at, max(seen.get(here, 0), mine.get(here, 0)), mine.get(here, 0), usual, deaf))
+        here_deaf = [filled for since, until, filled in holes if since < at + step and (until is None or until > at)]
+        buckets.append(Bucket(at, max(seen.get(here, 0), mine.get(here, 0)), mine.get(here, 0), usual, None in here_deaf,
+                              max((filled for filled in here_deaf if filled is not None), default=None)))
     return Series(step, tuple(buckets), days)
 
 
@@ -349,10 +363,10 @@ def _counted(times: Iterable[datetime], start: datetime, step: timedelta) -> Cou
     return Counter(_index(at, start, step) for at in times)
 
 
-def _holes(c: Connection, since: datetime, until: datetime) -> list[tuple[datetime, datetime | None]]:
-    found = c.execute(select(hole.c.since, hole.c.until).where(
+def _holes(c: Connection, since: datetime, until: datetime) -> list[tuple[datetime, datetime | None, datetime | None]]:
+    found = c.execute(select(hole.c.since, hole.c.until, hole.c.filled_at).where(
         hole.c.part.is_(None), hole.c.since <= until, or_(hole.c.until.is_(None), hole.c.until >= since)))
-    return [(r.since, r.until) for r in found]
+    return [(r.since, r.until, r.filled_at) for r in found]
 
 
 def ticks(most: float) -> list[int]:

@@ -81,10 +81,11 @@ async def get_surge(request: web.Request) -> web.Response:
                      "authors": h.authors, "ruleset": h.ruleset} for h in whole.history],
         "samples": [{"text": reading.words(s, say), "language": s.language, "network": s.network, "at": moment(s.at),
                      "count": s.count} for s in whole.samples],
-        "series": [{"at": moment(b.at), "posts": b.posts, "own": b.own, "usual": b.usual, "deaf": b.deaf}
+        "series": [{"at": moment(b.at), "posts": b.posts, "own": b.own, "usual": b.usual, "deaf": b.deaf,
+                    "filled_at": moment(b.filled_at)}
                    for b in whole.series.buckets],
         "cards": whole.cards, "places": list(whole.places),
-        "holes": [{"source": h.source, "since": moment(h.since), "until": moment(h.until)} for h in whole.holes],
+        "holes": [{"source": h.source, "since": moment(h.since), "until": moment(h.until), "filled_at": moment(h.filled_at)} for h in whole.holes],
         "decisions": [{"id": e.id, "at": moment(e.at), "by": e.name, "what": e.what, "note": e.note, "details": dict(e.details)}
                       for e in whole.entries],
         "alerts": [{"kind": a.kind, "verdict": a.verdict, "state": a.state, "sent_at": moment(a.sent_at)} for a in whole.alerts],

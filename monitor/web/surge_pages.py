@@ -191,7 +191,8 @@ def _facts(site: Site, whole: reading.Whole, code: str) -> papers.Facts:
         office=view.akimat(office or row.akimat), unit=view.akimat(row.akimat), topic=view.topic(row.topic),
         authors=row.authors, posts=row.posts, cards=whole.cards, since=_moment(row.window_start, code, now),
         until=_moment(row.window_end, code, now), places=whole.places,
-        words=tuple(dict.fromkeys(reading.words(s, say, 240).replace("\n", " ") for s in whole.samples[:3])))
+        words=tuple(dict.fromkeys(reading.words(s, say, 240).replace("\n", " ") for s in whole.samples[:3])),
+        deaf=any(h.filled_at is None and (h.until is None or h.until > row.window_start) for h in whole.holes))
 
 
 def _moment(at: datetime, code: str, now: datetime) -> str:

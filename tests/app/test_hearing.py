@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +14,9 @@ from sqlalchemy import insert, select, update
 from structlog.testing import capture_logs
 
 from config.hearing import Hearing
+from connectors.base import Batch, ConnectorSettings
+from connectors.errors import AuthError, BadPayload, RateLimited, Transient
+from monitor.collect import Clock, Collector
 from monitor.core.rhythm import Rhythm
 from monitor.hearing import Listening
 from monitor.store.engine import Database
@@ -115,3 +122,58 @@ async def test_a_source_that_answers_but_is_silent_beyond_its_rhythm_alarms_unti
         lines += await town.after("kala", "audan", hours=1)
     assert [(line["event"], line["source"]) for line in lines] == [("source answers but is silent beyond its rhythm", "kala")]
     assert "необычно молчат: 1" in town.messages()[0]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_every_hole_longer_than_two_intervals_alarms_within_two_more_whatever_ails_the_source(town: Town, db: Database) -> None:
+    """Three hours of five sources that fail in every way, hang, and are refused; the program is stopped and started meanwhile."""
+    start, chance, look = NOW, random.Random(5), 10.0
+    every = {"s30": 30.0, "s45": 45.0, "s60": 60.0, "s120": 120.0, "s300": 300.0}
+    heard: dict[str, list[datetime]] = {name: [] for name in every}
+    ill: dict[str, tuple[datetime, str]] = {}
+
+    def collector(source: str) -> Collector:
+        class Ailing:
+            name, poll_every, max_requests_per_poll, Settings = "rss", every[source], 1, ConnectorSettings
+
+            async def poll(self, http: Any, cursor: Any) -> Batch:
+                until, what = ill.get(source, (start, ""))
+                if town.now < until:
+                    raise {"down": Transient("HTTP 500"), "limited": RateLimited("429", (until - town.now).total_seconds()),
+                           "refused": AuthError("403"), "damaged": BadPayload("no feed", b"<")}[what]
+                heard[source].append(town.now)
+                return Batch((), {})
+        config = SimpleNamespace(name=source, network="rss", home=None, every=every[source], keep_raw=False)
+        return Collector(db, config, Ailing(), None,  # type: ignore[arg-type]
+                         clock=Clock(lambda: town.now, lambda: (town.now - start).total_seconds(), asyncio.sleep, lambda low, high: high))
+
+    running, due = {name: collector(name) for name in every}, dict.fromkeys(every, start)
+    looks, end, stops = start, start + timedelta(hours=3), list[tuple[datetime, datetime]]()
+    while town.now < end:
+        name = min(due, key=lambda one: due[one])
+        town.now = max(town.now, min(due[name], looks))
+        if looks <= town.now:
+            looks += timedelta(seconds=look)
+            await town.listening.look()
+            continue
+        due[name] = town.now + timedelta(seconds=await running[name].once())
+        if chance.random() < 0.1:
+            lasts = timedelta(seconds=chance.uniform(0.5, 9) * every[name])
+            what = chance.choice(["down", "limited", "refused", "damaged", "hangs", "stopped"])
+            if what == "hangs":
+                due[name] = town.now + lasts                 # its poll does not end
+            elif what == "stopped":                          # the program, for all; what waits is asked at the start
+                stops.append((town.now, town.now + lasts))
+                town.now += lasts
+                looks, due, running = town.now, dict.fromkeys(every, town.now), {one: collector(one) for one in every}
+            else:
+                ill[name] = town.now + lasts, what
+    with db.reading() as c:
+        holes = c.execute(select(hole)).all()
+    long = [(name, a, b) for name, times in heard.items() for a, b in pairwise(times) if (b - a).total_seconds() > 2 * every[name] + 1]
+    assert len(long) > 20
+    for name, a, b in long:
+        alarms = [h.alarmed_at for h in holes if h.source == name and h.alarmed_at and h.since < b and (h.until is None or h.until > a)]
+        assert alarms, (name, a, b)
+        lost = sum((min(b, e) - max(a, s) for s, e in stops if s < b and e > a), timedelta())
+        assert min(alarms) <= a + timedelta(seconds=4 * every[name] + look) + lost, (name, a, b, min(alarms))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.below import AT_FIRST, Thread, read_below
+from connectors.below import AT_FIRST, Thread, read_below, told
 from connectors.errors import AuthError, BadPayload
 from connectors.graph import Gone
 from connectors.timeline import Page, read_new
@@ -22,6 +22,7 @@ class Wall:
         self.comments = comments
         self.asked: list[tuple[str, str | None]] = []
         self.broken: dict[str, Exception] = {}
+        self.gone: set[str] = set()
 
     def threads(self) -> list[Thread]:
         return [Thread(name, str(count) if count else "") for name, count in self.comments.items()]
@@ -33,7 +34,7 @@ class Wall:
         top = int(mark) if mark else self.comments[name]
         numbers = range(top, max(top - 2, 0), -1)
         posts = tuple(Post(network="x", source="", native_id=f"{name}{n}", text="a", published_at=datetime.fromtimestamp(n * 1000, UTC))
-                      for n in numbers)
+                      for n in numbers if f"{name}{n}" not in self.gone)
         return Page(posts, str(top - 2) if top > 2 else None, (numbers[-1] * 1000, numbers[0] * 1000) if numbers else None), []
 
 
@@ -121,3 +122,24 @@ async def test_a_refused_list_holds_the_others_up_only_where_all_are_refused() -
     assert again.refused == ()
     with pytest.raises(AuthError):
         await read_new({"search": closed, "mentions": closed}, news.state, 5)
+
+
+async def test_a_comment_that_vanished_is_told_where_everything_was_read_and_nowhere_else() -> None:
+    wall = Wall(a=5, b=3)
+    read = await read_below(wall.threads(), {}, wall.ask, 50)
+    kept, _ = told({}, read, "x", 9e9)
+    assert sorted(kept) == [*(f"a a{n}" for n in range(1, 6)), *(f"b b{n}" for n in range(1, 4))]
+    wall.gone = {"a2", "b3"}
+    wall.comments["a"] = 6                                         # the number of comments below b is as it was: nobody looks there
+    news = await read_below(wall.threads(), json.loads(json.dumps(read.state)), wall.ask, 50)
+    kept, deleted = told(kept, news, "x", 9e9)
+    assert [(post.native_id, post.text, post.deleted_at is not None) for post in deleted] == [("a2", "", True)]
+    assert told(kept, news, "x", 9e9)[1] == ()                     # once
+    wall.gone, wall.comments["a"] = {"a1", "a4", "a6"}, 7
+    newest = await read_below(wall.threads(), json.loads(json.dumps(news.state)), wall.ask, 50, newest_first=True)
+    assert "a1" not in newest.of                                   # reading ended above it: nobody knows
+    assert sorted(post.native_id for post in told(kept, newest, "x", 9e9)[1]) == ["a6"]
+    wall.comments["a"] = 20
+    half = await read_below(wall.threads(), json.loads(json.dumps(newest.state)), wall.ask, 2)
+    rest = await read_below(wall.threads(), json.loads(json.dumps(half.state)), wall.ask, 50)
+    assert told(kept, half, "x", 9e9)[1] == told(kept, rest, "x", 9e9)[1] == ()    # read in two goes: neither saw all of it

@@ -194,6 +194,18 @@ async def test_a_poll_begins_only_when_all_its_requests_are_there_and_backfill_l
     assert (await limiter.wait(account, 3))[0] > 90
 
 
+async def test_what_was_written_ahead_and_not_asked_is_worth_nothing_later(database: Database) -> None:
+    network, account = Network((Limit("app", 100, 100, ""),), now=START.timestamp()), Account("n", "a", (Limit("app", 100, 100, ""),))
+    http = Paced(Doors(network, "a"), made(database, network), account)
+    for _ in range(4):                                  # the fourth wrote four ahead: three are left
+        await http.get("https://api.example/x")
+    network.now += 200
+    with pytest.raises(OwnLimit):
+        while True:
+            await http.get("https://api.example/x")
+    assert 96 <= network.most["app"] <= 100
+
+
 async def test_two_programs_share_one_account(db: Database) -> None:
     """`source backfill` beside the daemon."""
     network, account = Network((Limit("app", 20, 60, ""),)), Account("n", "a", (Limit("app", 20, 60, ""),))
@@ -271,6 +283,19 @@ async def test_an_answer_is_not_held_up_by_what_only_reading_counts(db: Database
 def test_a_clock_that_ran_ahead_does_not_stop_a_source_for_ever() -> None:
     ahead = Allowance(5, 60, {}).plus(5, 4_000_000_000)
     assert 0 < ahead.wait(1_800_000_000, 1) <= 64
+
+
+def test_the_wait_that_is_told_is_enough_and_no_longer() -> None:
+    chance = random.Random(3)
+    for _ in range(200):
+        now = 1_800_000_000 + chance.uniform(0, 1e6)
+        used = Allowance(20, 60, {})
+        for _ in range(chance.randint(0, 25)):
+            used = used.plus(1, now - chance.uniform(0, 70))
+        wanted, spare = chance.randint(1, 8), chance.choice([0.0, 10.0])
+        waits = used.wait(now, wanted, spare)
+        assert used.left(now + waits + 1e-6) >= wanted + spare
+        assert waits == 0 or used.left(now + waits - 1e-3) < wanted + spare
 
 
 def test_an_account_shows_no_secret() -> None:

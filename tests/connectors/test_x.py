@@ -67,3 +67,31 @@ async def test_who_may_reply_is_learnt_from_the_poll(monkeypatch: pytest.MonkeyP
     (post,) = (await mine.poll(search, {})).posts
     assert isinstance(post, Post)
     assert mine.can_answer(post, post.published_at) == CLOSED
+
+
+async def test_a_deleted_post_is_told_only_where_looking_it_up_was_wanted() -> None:
+    class Lookup(Search):
+        gone: tuple[str, ...] = ()
+
+        async def get(self, url: str, *, params: Any = None, **_: Any) -> Response:
+            if not url.endswith("/2/tweets"):
+                found = await super().get(url, params=params)
+                left = [one for one in json.loads(found.body)["data"] if one["id"] not in self.gone]
+                return Response(200, {}, json.dumps({**BODY, "data": left, "meta": {"result_count": len(left)}}).encode(), url)
+            self.asked.append({"path": "tweets", **params})
+            return Response(200, {}, json.dumps({"errors": [
+                {"resource_id": one, "value": one, "parameter": "ids", "resource_type": "tweet", "title": "Not Found Error",
+                 "type": "https://api.twitter.com/2/problems/resource-not-found"} for one in params["ids"].split(",") if one in self.gone]}).encode(), url)
+
+    search = Lookup()
+    careful = X("s", X.Settings(token=META, query="акимат", recheck=True), clock=lambda: NEWEST + 60.0)
+    first = await careful.poll(search, {})
+    victim = first.posts[0].native_id
+    search.gone = (victim,)
+    second = await careful.poll(search, json.loads(json.dumps(first.cursor)))
+    assert [(post.native_id, post.text) for post in second.posts if post.deleted_at] == [(victim, "")]
+    third = await careful.poll(search, json.loads(json.dumps(second.cursor)))
+    assert not [post for post in third.posts if post.deleted_at]
+    search.asked.clear()
+    await x(NEWEST + 60).poll(search, first.cursor)
+    assert [one["path"] for one in search.asked] == ["tweets/search/recent"]      # it costs: only who wants it

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from web_scene import MORNING, NOW, PAVLODAR, SEMEY, a_post, a_verdict, one, put_sources, take_in
 
 from monitor import drifts
 from monitor.core.post import Author
+from monitor.store.tables import hole, source
 from ticketing.tables import ticket
 
 
@@ -194,6 +196,22 @@ async def test_gaps_are_honest_at_the_top_and_in_place(browse, morning):
     assert "молчал с 10:02 до 10:52 (50 мин)" in words(body)
     sources = words(await (await browse("control")).page("/sources"))
     assert "connect timeout to api.vk.com" in sources and "14 сбоев подряд" in sources and "просит подождать" in sources
+
+
+async def test_unusual_silence_stands_at_the_top_and_a_refused_part_among_the_holes(browse, morning, db):
+    with db.begin() as c:
+        c.execute(update(source).where(source.c.name == "telegram-pavlodar").values(quiet_since=NOW - timedelta(hours=2)))
+        c.execute(insert(hole).values(source="instagram-pavlodar", part="comments:7", since=NOW - timedelta(hours=1), reason="403 closed"))
+    for language, said, part in (("ru", "telegram-pavlodar отвечает, но необычно молчит", "комментарии 7"),
+                                 ("kk", "telegram-pavlodar жауап береді, бірақ", "пікірлер 7")):
+        someone = await browse("control", language)
+        strip = re.search(r'<div class="strip".*?</div>', await someone.page("/"), re.DOTALL)
+        assert strip
+        assert said in words(strip[0])
+        assert "instagram-pavlodar" not in strip[0]                 # all but those comments is heard
+        page = words(await someone.page("/sources"))
+        assert part in page
+        assert "403 closed" in page
 
 
 async def test_nothing_there_says_what_to_do(browse, staff, db):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from test_live import follow
 from web_scene import NOW, PAVLODAR, SEMEY
 from web_surges import put_surges
 
 from monitor.response import journal
 from monitor.store.surge_tables import decision, surge, surge_paper
-from monitor.store.tables import post
+from monitor.store.tables import hole, post
 from tests.surges.scene import CAMPAIGN, MAIN, tell, verdict
 from ticketing.tables import entry, head, sealed, ticket
 
@@ -184,3 +185,20 @@ async def test_a_surge_that_grows_changes_where_it_is_shown(browse, campaign, db
         assert {d["id"] for n, d in got if n == "surge"} == {CAMPAIGN}
         got = await api.more(until=lambda n, d: n == "surge" and d["authors"] == 41)
         assert got[-1][1]["authors"] == 41 and "post_ids" not in got[-1][1]
+
+
+async def test_a_silence_greys_the_chart_until_a_backfill_has_filled_it_and_then_says_when(browse, campaign, db):
+    press, address = await browse("press"), f"/surges/{CAMPAIGN}"
+    page = await press.page(address)
+    assert "url(#deaf)" in page and "источник молчал" in page
+    draft = await press.page(f"{address}/papers/explanation")
+    assert "один из источников не читался" in draft
+    with db.begin() as c:
+        c.execute(update(hole).where(hole.c.source == "vk-ertis").values(until=NOW, filled_at=NOW + timedelta(hours=2)))
+        c.execute(update(hole).where(hole.c.source == "rss-pavlodarnews").values(filled_at=NOW + timedelta(hours=3)))
+        c.execute(insert(hole).values(source="vk-ertis", part="comments:7", since=NOW - timedelta(hours=1), reason="403"))
+    page = await press.page(address)
+    assert "url(#deaf)" not in page and "сказанное заполнено позже:" in page and "Заполнено позже:" in page
+    series = (await press.json(f"/api/v1/surges/{CAMPAIGN}"))["series"]
+    assert not any(b["deaf"] for b in series) and any(b["filled_at"] for b in series)
+    assert "один из источников не читался" not in await press.page(f"{address}/papers/explanation")
