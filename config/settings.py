@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import string
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -424,17 +424,6 @@ class Settings(BaseModel):
     def office(self, code: str) -> Office | None:
         """The office of exactly this unit."""
         return next((office for office in self.offices if office.code == code), None)
-
-    def office_above(self, chain: Iterable[str]) -> str | None:
-        """The registering office for an addressee with its units above it (itself first): the nearest configured one.
-
-        Without any office configured the addressee registers for itself; None where nobody here registers for it.
-        """
-        units = list(chain)
-        if not self.offices:
-            return units[0] if units else None
-        configured = {office.code for office in self.offices}
-        return next((code for code in units if code in configured), None)
 
     @field_validator("database")
     @classmethod

@@ -77,7 +77,7 @@ def forget(folder: Path, texts: Collection[str], *, dry_run: bool = False) -> in
 
     First the new file, then the pointer from the old name, then the old file goes: a kill leaves at worst both.
     """
-    wanted = {_plain(text) for text in texts if _plain(text)}
+    wanted = {plain(text) for text in texts if plain(text)}
     gone = 0
     for path in sorted(folder.glob(f"*{SAMPLE}")) if wanted else ():
         kept: list[bytes] = []
@@ -87,11 +87,11 @@ def forget(folder: Path, texts: Collection[str], *, dry_run: bool = False) -> in
             try:
                 row = as_example(msgspec.json.decode(line), None, ())
             except (msgspec.DecodeError, UnicodeDecodeError, BadExample):
-                if any(word in _plain(line.decode("utf-8", "replace")) for word in wanted):
+                if any(word in plain(line.decode("utf-8", "replace")) for word in wanted):
                     continue
                 kept.append(line)
                 continue
-            if _plain(row.text) not in wanted:
+            if plain(row.text) not in wanted:
                 kept.append(line)
                 rows.append((row.id, row.text))
         if len(kept) == len(lines):
@@ -108,7 +108,8 @@ def forget(folder: Path, texts: Collection[str], *, dry_run: bool = False) -> in
     return gone
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text as it is compared: without case and the width of blanks."""
     return " ".join(text.casefold().split())
 
 

@@ -29,7 +29,7 @@ from config.reminders import Reminders
 from config.settings import Settings, Source
 from config.surges import load_rules
 from connectors.base import Answers, secrets_of
-from monitor import adopted, likeness
+from monitor import forgetting, likeness
 from monitor.alert_presses import AlertPresses
 from monitor.collect import Collector
 from monitor.core.knowledge import Knowledge
@@ -185,7 +185,7 @@ class App:
                 group.create_task(publisher.run(), name="publisher")    # now that those it speaks through are there
                 jobs = scheduler(self.db, lambda: self.settings.retention, now, self._reminding(service),
                                  learned=lambda: self.setting.learned, service=service,
-                                 forget=lambda texts: adopted.forget(self.settings.models, texts) if self.settings.models else 0)
+                                 forget=lambda c, texts: forgetting.everywhere(c, texts, self.settings.models))
                 daily(jobs, self.db, lambda: self.settings.proof, now)
                 jobs.start()
                 stack.callback(jobs.shutdown, wait=False)

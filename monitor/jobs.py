@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 def scheduler(db: Database, retained: Callable[[], Retention], clock: Callable[[], datetime],
               reminding: Reminding | None = None, salt: Callable[[], bytes] = lambda: os.urandom(16),
               learned: Callable[[], Learned | None] = lambda: None, service: Service | None = None,
-              forget: Forget = lambda _texts: None) -> AsyncIOScheduler:
+              forget: Forget = lambda _c, _texts: None) -> AsyncIOScheduler:
     """The jobs, not yet started; `retained` is asked each time. A job that was missed while the machine slept runs once,
     not as often as it was missed."""
     made = AsyncIOScheduler(timezone=ALMATY, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1})
@@ -119,7 +119,7 @@ async def remind(db: Database, reminding: Reminding, clock: Callable[[], datetim
     return len(messages)
 
 
-async def tidy(db: Database, policy: Retention, clock: Callable[[], datetime], forget: Forget = lambda _texts: None) -> int:
+async def tidy(db: Database, policy: Retention, clock: Callable[[], datetime], forget: Forget = lambda _c, _texts: None) -> int:
     """Apply every rule of retention in small transactions. Returns how many texts of posts expired."""
     now = clock()
     expired = await db.read(_expired)

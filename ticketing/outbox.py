@@ -238,6 +238,8 @@ class _Lane:
         due = await self._due(now, busy.keys() | self._flying.keys(), calm.keys())
         if due.unreachable:
             await self._db.write(queries.park, self._channel.name, due.unreachable, now)
+            for recipient, reason in due.unreachable:
+                log.warning("nobody can be told; it waits until somebody can", recipient=recipient, reason=reason)
         if due.hushed:
             await self._db.write(queries.hush, due.hushed)
         if due.elsewhere:

@@ -305,11 +305,6 @@ def bind(c: Connection, token: str, telegram_id: int, now: datetime) -> Binding:
     return Binding(by_id(c, person.id))
 
 
-def unbind(c: Connection, account_id: int) -> None:
-    """Cut a person's Telegram off (the person asked, or the bot was blocked)."""
-    c.execute(update(account).where(account.c.id == account_id).values(telegram_id=None))
-
-
 # --- sign-in
 
 def hashed(password: str) -> str:

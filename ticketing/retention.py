@@ -41,11 +41,11 @@ class Rule:
     """Returns the rows that went; 0 when nothing is left."""
 
 
-Forget = Callable[[Collection[str]], object]
+Forget = Callable[[Connection, Collection[str]], object]
 """Takes texts out of what lies outside the database; raises OSError."""
 
 
-def rules(policy: Retention, now: datetime, salt: Callable[[], bytes], forget: Forget = lambda _texts: None) -> list[Rule]:
+def rules(policy: Retention, now: datetime, salt: Callable[[], bytes], forget: Forget = lambda _c, _texts: None) -> list[Rule]:
     """All rules under this policy, as of now. `forget` is told the texts of each erased card before the commit."""
     old = now - timedelta(days=policy.unaddressed_days)
     made = [
@@ -116,7 +116,7 @@ def _erase(c: Connection, policy: Retention, number: str, now: datetime, salt: C
     done = erase(c, of_number(c, row), now, salt, number=row.number, by="system", why=why)
     if policy.erasure_list is not None:
         erasure_list.write(policy.erasure_list, c, done.tombstones, now)
-    forget(done.texts)
+    forget(c, done.texts)
     return True
 
 

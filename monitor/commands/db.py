@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 
 from config.settings import Retention, Settings
-from monitor import adopted
+from monitor import forgetting
 from monitor.commands import Unusable, add_database, first_problem, open_database, print_json, warn
 from monitor.setting import WRONG, read_settings
 from monitor.store import backup
@@ -244,8 +244,8 @@ def _wipe(db: Database, args: argparse.Namespace, policy: Retention, now: dateti
             return 1
         if args.dry_run:
             touched = erasure.would(c, scope)
-            if models is not None and (rows := adopted.forget(models, erasure.texts_of(c, scope), dry_run=True)):
-                touched["rows_of_samples"] = rows
+            outside = forgetting.everywhere(c, erasure.texts_of(c, scope), models, dry_run=True)
+            touched |= {name.replace(" ", "_"): n for name, n in outside.items()}
             return _say(args, {"would_erase": {"posts": len(scope.posts), "numbers": sorted(scope.numbers)}, "would_touch": touched})
         done = erasure.erase(c, scope, now, _salt, number=number, by="operator", why="order", note=args.reason.strip())
         if policy.erasure_list is not None:     # before the commit: better a line too many than one missing
@@ -253,11 +253,10 @@ def _wipe(db: Database, args: argparse.Namespace, policy: Retention, now: dateti
                 erasure_list.write(policy.erasure_list, c, done.tombstones, now)
             except OSError as e:
                 raise Unusable(f"{policy.erasure_list}: cannot be written: {e.strerror}; nothing was erased") from e
-        if models is not None:
-            try:
-                done.counts["rows of samples"] = adopted.forget(models, done.texts)
-            except OSError as e:
-                raise Unusable(f"{models}: its samples cannot be written anew: {e.strerror}; nothing was erased") from e
+        try:
+            done.counts.update(forgetting.everywhere(c, done.texts, models))
+        except OSError as e:
+            raise Unusable(f"{models}: its samples cannot be written anew: {e.strerror}; nothing was erased") from e
     backup.scrub(db)
     expires = (now + timedelta(days=policy.backup_days)).date().isoformat()
     told = {"request": done.request, "numbers": done.numbers, "erased": {k: v for k, v in sorted(done.counts.items()) if v},
@@ -280,8 +279,7 @@ def _expired(db: Database, args: argparse.Namespace, policy: Retention, now: dat
     with db.reading() as c:
         told = retention.due_now(c, policy, now)
     if not args.dry_run:
-        forget = (lambda texts: adopted.forget(models, texts)) if models is not None else (lambda _texts: 0)
-        for rule in retention.rules(policy, now, _salt, forget):
+        for rule in retention.rules(policy, now, _salt, lambda c, texts: forgetting.everywhere(c, texts, models)):
             left = 1
             while left:
                 try:

@@ -102,6 +102,16 @@ correction = Table(
     Column("before_values", Json),                           # the same fields before it; erasable
 )
 
+# Tries at what guessing must not open (the status page): shared by all who serve it, and kept over a restart.
+attempt = Table(
+    "attempt", metadata,
+    Column("id", Id, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("key", LargeBinary(16), nullable=False),          # keyed hash of an address
+    Column("at", Utc, nullable=False, index=True),
+    Index("ix_attempt_key", "what", "key", "at"),
+)
+
 source = Table(
     "source", metadata,
     Column("name", Text, primary_key=True),

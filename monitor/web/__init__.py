@@ -16,6 +16,7 @@ from monitor.live import Live
 from monitor.store.engine import Database
 from monitor.web import (
     api,
+    duty,
     entrance,
     guard,
     health,
@@ -53,7 +54,6 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
     `judging` the judge in force, `receivers` the connector of a source that networks may call."""
     app = web.Application(middlewares=[guard.headers, guard.failures, guard.sign_in_first], client_max_size=MOST_BYTES)
     app[SITE] = Site(db, live, service, options, clock, channels, voices=voices, retention=retention, judging=judging)
-    app[status.KNOCKS] = status.Knocks()
     app.on_shutdown.append(_end_streams)
     app.add_routes([
         web.get("/", pages.show_feed),
@@ -66,6 +66,8 @@ def build(db: Database, live: Live, service: Service, options: WebOptions, clock
         web.get("/surges/{id}/papers/{paper}", surge_pages.show_paper),
         web.get("/outcomes", outcomes.show_outcomes),
         web.get("/promises", promises.show_promises),
+        web.get("/duty", duty.show_duty),
+        web.post("/duty", duty.do_duty),
         web.get("/sources", pages.show_sources),
         web.get("/wall", pages.show_wall),
         web.get("/language/{code}", pages.choose_language),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -18,9 +17,10 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from config.languages import LANGUAGES, N_, language
+from monitor.store import attempts
+from monitor.store.attempts import Limit
 from monitor.web.entrance import address_of
 from monitor.web.pictures import marks
-from monitor.web.signin import Attempts
 from monitor.web.site import SITE, Site, render, view_for
 from ticketing import access, status
 from ticketing.acting import Refused
@@ -36,17 +36,11 @@ _QUARTER = timedelta(minutes=15)
 _NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
 
 
-@dataclass(slots=True)
-class Knocks:
-    """Who tried how often. With codes of 40 bits, a thousand tries in a quarter of an hour find nothing in a lifetime."""
-
-    wrong_by_address: Attempts = field(default_factory=lambda: Attempts(10, _QUARTER))
-    wrong_by_all: Attempts = field(default_factory=lambda: Attempts(1000, _QUARTER))
-    by_address: Attempts = field(default_factory=lambda: Attempts(120, _QUARTER))
-    """Right ones too: looking and judging costs work."""
-
-
-KNOCKS = web.AppKey("knocks", Knocks)
+def _limits(address: str) -> tuple[Limit, Limit, Limit]:
+    """How often may be tried: wrong ones from an address and in all, and right ones too, because looking costs work. With codes of
+    40 bits, a thousand tries in a quarter of an hour find nothing in a lifetime."""
+    return (Limit("status wrong", address, 10, _QUARTER), Limit("status wrong", "all", 1000, _QUARTER),
+            Limit("status", address, 120, _QUARTER))
 
 
 async def show_status(request: web.Request) -> web.Response:
@@ -57,19 +51,19 @@ async def show_status(request: web.Request) -> web.Response:
 async def do_status(request: web.Request) -> web.Response:
     """Look, judge, answer a question, ask for erasure: each with number and code."""
     began = asyncio.get_running_loop().time()
-    site, knocks = request.app[SITE], request.app[KNOCKS]
+    site = request.app[SITE]
     given = {k: str(v) for k, v in (await request.post()).items()}
     code, now = _language(request, given), site.clock()
     number, secret = given.get("number", "").strip()[:64], given.get("code", "")
-    address = f"status {_neighbourhood(address_of(request, site))}"
-    limits = ((knocks.wrong_by_address, address), (knocks.wrong_by_all, "all"), (knocks.by_address, address))
-    wait = max(limit.wait(key, now) for limit, key in limits)
+    address = _neighbourhood(address_of(request, site))
+    limits, noted = _limits(address), list[int]()
+    wait = await site.db.read(attempts.wait, limits, now)      # first without writing: a flood must not fill the log of the database
+    if wait <= timedelta(0):    # counted before it is tried: parallel requests must not get past the limit together
+        wait, noted = await site.db.write(attempts.note, limits, now)
     if wait > timedelta(0):
         log.warning("the status page refuses: too many tries", address=address)
         return _form(request, code, N_("Too many tries. Wait 15 minutes."), number, 429,
                      {"Retry-After": str(int(wait.total_seconds()) + 1)})
-    for limit, key in limits:      # counted before it is tried: parallel requests must not get past the limit together
-        limit.note(key, now)
     problem = None
     try:
         found, done = (await site.db.write(_act, site, number, secret, given, now) if given.get("do") not in (None, "", "look")
@@ -81,8 +75,7 @@ async def do_status(request: web.Request) -> web.Response:
         await asyncio.sleep(max(0.0, began + REFUSED_AFTER - asyncio.get_running_loop().time()))
         return _form(request, code, N_("This number and this code do not fit together. Look at the message or the coupon with both."),
                      number, 403)
-    knocks.wrong_by_address.take_back(address)
-    knocks.wrong_by_all.take_back("all")
+    await site.db.write(attempts.take_back, noted[:2])
     view = view_for(site, code, "", now)
     seen = await site.db.read(_pictures, found.number, now)
     return _page(request, code, 409 if problem else 200, pictures=seen, s=found, secret=secret, w=view, problem=problem, said=done,

@@ -10,9 +10,11 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from babel.dates import format_date
 from babel.numbers import format_decimal
 
 from config.answers import Template
+from config.timezone import ALMATY
 from monitor.parts import part_words
 from monitor.web import moments, words
 from monitor.web.units import Units
@@ -145,6 +147,17 @@ class View:
         else:
             said = ngettext("%(n)s calendar day", "%(n)s calendar days", n)
         return said % {"n": n}
+
+    def today(self) -> str:
+        """Today in Kazakhstan, as a form's field takes it."""
+        return self.now.astimezone(ALMATY).date().isoformat()
+
+    def days(self, first: date, last: date) -> str:
+        """A stretch of whole days: 1 – 10 желтоқсан 2026."""
+        if first == last:
+            return str(format_date(first, "d MMMM y", locale=self.language))
+        form = "d MMMM" if first.year == last.year else "d MMMM y"
+        return f"{format_date(first, form, locale=self.language)} – {format_date(last, 'd MMMM y', locale=self.language)}"
 
     def ago_words(self) -> dict[str, str]:
         """`%d мин. бұрын` for the script, whose browser may know no Kazakh."""

@@ -272,14 +272,6 @@ def test_a_telegram_source_uses_the_bot_of_the_config_and_one_bot_serves_one_sou
     assert said == ["4: sources[1].token: the bot of a again; one token serves one source, remove one"]
 
 
-def test_the_nearest_office_above_the_addressee_registers(loaded: Loaded) -> None:
-    chain = ("551045000", "551000000", "550000000")
-    both = loaded("offices: [{code: 550000000}, {code: 551000000}]")
-    assert both.office_above(chain) == "551000000"
-    assert both.office_above(("710000000",)) is None
-    assert loaded("").office_above(chain) == "551045000"
-
-
 def test_merge_keys_and_anchors_work_as_in_yaml(loaded: Loaded) -> None:
     settings = loaded("offices:\n - &a {code: 550000000, terms: {final: 5wd}}\n - {<<: *a, code: 551000000}")
     assert [office.terms.final for office in settings.offices] == ["5wd", "5wd"]

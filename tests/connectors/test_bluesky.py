@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Response
+from connectors.base import Response, SaysWhatStands
 from connectors.bluesky import Bluesky, parse
 from connectors.errors import CLOSED, GONE, TOO_LONG, AuthError, CannotAnswer, Transient, error_for
 
@@ -86,3 +86,15 @@ async def test_a_cut_while_answering_is_said_to_be_uncertain() -> None:
     with pytest.raises(Transient) as told:
         await office().answer(network, parse(json.dumps({"posts": [VIEW]}).encode())[0], "Жауап")
     assert told.value.sent
+
+
+async def test_whether_our_answer_stands_is_read_from_our_own_records() -> None:
+    def record(text: str, parent: str, name: str) -> dict[str, Any]:
+        return {"uri": f"at://did:plc:o/app.bsky.feed.post/{name}", "value": {"text": text, "reply": {"parent": {"uri": parent}}}}
+    network = Network(listRecords={"records": [record("Жауап", "at://other", "1"), record("Басқа", URI, "2"), record("Жауап", URI, "3"),
+                                               {"uri": 1, "value": "damaged"}]})
+    post = parse(json.dumps({"posts": [VIEW]}).encode())[0]
+    assert isinstance(office(), SaysWhatStands)
+    assert await office().stands(network, post, "Жауап") == "at://did:plc:o/app.bsky.feed.post/3"
+    assert await office().stands(network, post, "Жоқ") is None
+    assert network.asked[-1][1]["repo"] == "did:plc:o"

@@ -68,7 +68,7 @@ class Network:
 @pytest.fixture
 async def net() -> AsyncIterator[tuple[Network, WebHttp]]:
     network, app = Network(), web.Application()
-    app.router.add_post("/{tail:.*}", network.serve)
+    app.router.add_route("*", "/{tail:.*}", network.serve)
     server = TestServer(app)
     await server.start_server()
     network.url = str(server.make_url("/")).rstrip("/")
@@ -191,3 +191,17 @@ async def test_instagram_learns_from_its_poll_which_comments_are_closed(tmp_path
         await voice.poll(http, {})
         assert voice.can_answer(replace(POST, in_reply_to="17850000000000302"), AT) == CLOSED
         assert voice.can_answer(replace(POST, in_reply_to="17850000000000301"), AT) is None
+
+
+async def test_whether_our_comment_stands_is_read_below_the_post(net: tuple[Network, WebHttp]) -> None:
+    network, http = net
+    voice = Facebook("s", Facebook.Settings(page="42", username="akimat.pvl", token=META, base_url=network.url))
+
+    def comment(name: str, text: str, who: str) -> dict[str, Any]:
+        return {"id": name, "message": text, "from": {"id": who}}
+    network.body = json.dumps({"data": [comment("17_1", "Жауап", "7"), comment("17_2", "Басқа", "42"), comment("17_3", "Жауап", "42"), 5]}).encode()
+    assert await voice.stands(http, POST, "Жауап") == "17_3", "somebody else may write the same"
+    assert await voice.stands(http, POST, "Жоқ") is None
+    network.status = 500
+    with pytest.raises(Transient):
+        await voice.stands(http, POST, "Жауап")

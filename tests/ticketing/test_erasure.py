@@ -271,3 +271,26 @@ def test_every_column_with_what_people_wrote_is_declared_erasable() -> None:
                and (table is post or {"post_id", "ticket", "ticket_id", "about", "number"} & set(table.c.keys()))
                for column in table.c if column.name in PERSONAL and (table.name, column.name) not in declared]
     assert missing == []
+
+
+def test_quotes_in_drafts_and_samples_go_and_the_dry_run_says_so(db, told, run, tmp_path: Path) -> None:
+    from monitor.adopted import SAMPLE
+    from monitor.store.surge_tables import surge_paper
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / f"old{SAMPLE}").write_text(json.dumps({"id": 1, "text": f"{TEXT} {MARK}"}) + "\n" + json.dumps({"id": 2, "text": "басқа"}) + "\n",
+                                         encoding="utf-8")
+    (tmp_path / "q.yaml").write_text(f"models: {models}\n", encoding="utf-8")
+    draft = f"Өз сөздерімен:\n— «{TEXT[:60]}…»\n— «Басқа адамның ұзақ сөзі мұнда тұр»"
+    with db.begin() as c:
+        c.execute(insert(surge_paper).values(surge="S1", paper="explanation", language="kk", text=draft, by=1, at=NOW))
+    would = json.loads(run("db", "erase", "551-2026-1", "--dry-run", "--json", "-c", str(tmp_path / "q.yaml"))[1])["would_touch"]
+    assert (would["quotes_in_drafts"], would["rows_of_samples"], would["post"]) == (1, 1, 2)
+    assert TEXT[:40] in everything(db)
+    erased = json.loads(run("db", "erase", "551-2026-1", "--reason", "x", "--json", "-c", str(tmp_path / "q.yaml"))[1])["erased"]
+    assert (erased["quotes in drafts"], erased["rows of samples"]) == (1, 1)
+    with db.reading() as c:
+        left = c.execute(select(surge_paper.c.text)).scalar_one()
+    assert "«…»" in left
+    assert "Басқа адамның ұзақ сөзі" in left
+    assert MARK not in "".join(p.read_text(encoding="utf-8") for p in models.iterdir())

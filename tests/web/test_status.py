@@ -6,11 +6,14 @@ import re
 import time
 from datetime import timedelta
 
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import insert, select, update
 from web_scene import NOW, PAVLODAR, one
 
+from monitor.live import Live
 from monitor.store.engine import Database
+from monitor.store.tables import attempt
+from monitor.web import build
 from ticketing import access
 from ticketing.service import Actor, Service
 from ticketing.store import ticket_by_number
@@ -141,3 +144,16 @@ async def test_the_first_code_still_opens_a_message_that_another_office_took_ove
     with db.begin() as c:
         c.execute(update(ticket).where(ticket.c.number == moved).values(status="void"))
     assert (await ask(anonymous, moved, code))[0] == 403
+
+
+async def test_the_limit_on_guessing_outlives_a_restart_and_is_shared(db, service, staff, anonymous, clock, options) -> None:
+    number, code = a_card(db, service, staff)
+    for _ in range(10):
+        assert (await ask(anonymous, number, "AAAA-AAAA"))[0] == 403
+    async with TestClient(TestServer(build(db, Live(db), service, options, clock))) as second:      # another worker, or the same anew
+        assert (await ask(second, number, code))[0] == 429
+        clock.go(minutes=16)
+        assert (await ask(second, number, code))[0] == 200
+    with db.reading() as c:
+        kept = c.execute(select(attempt.c.key)).scalars().all()
+    assert b"127.0.0.1" not in b"".join(bytes(key) for key in kept), "no address is kept"

@@ -6,15 +6,16 @@ import html
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from config.languages import N_, language
 from config.reminders import quiet_spans
 from config.timezone import ALMATY
-from ticketing import groups, people
+from ticketing import attendance, groups, people
+from ticketing.acting import Refused
 from ticketing.bot.effects import Menu
 from ticketing.bot.forms import a_day
-from ticketing.people import Account, NotPossible
+from ticketing.people import Account
 from ticketing.routing import ANSWERING
 from ticketing.service import Service
 from ticketing.tables import absence, account, reach
@@ -30,8 +31,6 @@ BINDERS = frozenset({"head", "controller"})
 """Who may bind a group to an office."""
 
 OFF = frozenset({"off", "none", "0", "жоқ", "жок", "нет", "өшіру", "выкл"})
-
-LONGEST_ABSENCE = timedelta(days=400)
 
 
 def menu(chat: int, tongue: str) -> Menu:
@@ -94,20 +93,15 @@ def absent(c: Connection, service: Service, person: Account, typed: str, now: da
     if len(words) < 2 or days[0] is None or days[1] is None:
         return usage
     since, last = days[0], days[1]
-    if last < since or last < today or last - since > LONGEST_ABSENCE:
-        return _("The absence must end after it begins and not lie in the past.") + "\n" + usage
     deputy = words[2].lstrip("@").lower() if len(words) > 2 else None
     if deputy is not None and deputy not in {a.login for a in colleagues}:
         return _("There is no such colleague. Deputies: %s") % (names or "-")
+    try:
+        attendance.go_away(c, person, person.login, since, last, deputy, now, None)
+    except Refused as e:
+        return _(e.message_id) % e.params + "\n" + usage
     begin = max(now, datetime.combine(since, time(), ALMATY))
     until = datetime.combine(last + timedelta(days=1), time(), ALMATY)
-    same = c.execute(select(absence.c.id).where(absence.c.account == person.id, absence.c.until == until)).first()
-    if same is not None:        # the same words again, or another deputy for the same days
-        c.execute(delete(absence).where(absence.c.id == same.id))
-    try:
-        people.set_absence(c, person.login, begin, until, deputy)
-    except NotPossible:
-        return usage
     stand_in = people.by_login(c, deputy) if deputy else None
     return _("Entered.") + " " + _period(c, person, begin, until, stand_in.id if stand_in else None)
 

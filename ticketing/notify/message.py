@@ -142,6 +142,8 @@ class Letter:
     digest: bool = False
     instead: str = ""
     """Why it goes to this person and not to the one whom it was meant for."""
+    alarm: bool = False
+    """Nobody of the office could be reached."""
     notice: Notice | None = None
 
 
@@ -167,7 +169,12 @@ class Wording:
         if letter.notice is not None:
             html = letter.notice.html
             return Message(html.get(letter.person.language) or html["ru"])
-        return self.digest(letter, now) if letter.digest else self.cards(letter.items, letter.person, now)
+        said = self.digest(letter, now) if letter.digest else self.cards(letter.items, letter.person, now)
+        if not letter.alarm:
+            return said
+        _ = language(letter.person.language).gettext
+        alarm = _("Nobody of the office can be reached: responsible, deputy, duty officer and head are absent or not connected. See to it.")
+        return Message(f"🚨 <b>{alarm}</b>\n\n{said.html}", said.rows)
 
     def cards(self, items: Sequence[Item], person: Person, now: datetime, instead: Mapping[int, Rows] | None = None) -> Message:
         """A few tickets, most pressing first; each with buttons while it waits for this reader, with its outcome after.

@@ -245,21 +245,21 @@ def _letter(c: Connection, reader: Reader, rows: Sequence[Any], at_once: int, ov
     attempts = max(r.attempts for r in rows)
     if any(r.kind == MORNING for r in rows):
         ids = tuple(r.id for r in rows if r.kind == MORNING)
-        return Letter(person, address, ids, attempts, *_morning(c, person, shows), digest=True, instead=reader.instead)
+        return Letter(person, address, ids, attempts, *_morning(c, person, shows), digest=True, instead=reader.instead, alarm=reader.alarm)
     if len({r.about for r in rows}) > over:
         pressing = sorted(filter(_waits_for_word, rows), key=lambda r: (r.urgency != "urgent", r.due_first, r.id))
         urgent = {r.about: r.urgency == "urgent" for r in pressing}
         numbers = list(urgent)[:shows]
         said = facts(c, numbers, words=False)
         return Letter(person, address, tuple(r.id for r in rows), attempts, tuple(Item(said[n]) for n in numbers),
-                      digest=True, waiting=len(urgent), urgent=sum(urgent.values()), instead=reader.instead)
+                      digest=True, waiting=len(urgent), urgent=sum(urgent.values()), instead=reader.instead, alarm=reader.alarm)
     # By number: what two deliveries say of one ticket (to the responsible and to duty, and both are this person) is said once.
     first = list(dict.fromkeys(r.about for r in sorted(rows, key=lambda r: (r.urgency != "urgent", r.id))))[:at_once]
     chosen = sorted((r for r in rows if r.about in first), key=lambda r: (first.index(r.about), r.id))
     kinds = {r.about: r.kind for r in chosen}       # what was said last of a ticket counts
     said = facts(c, kinds, words=True)
     return Letter(person, address, tuple(r.id for r in chosen), max(r.attempts for r in chosen),
-                  tuple(Item(said[n], kind) for n, kind in kinds.items()), instead=reader.instead)
+                  tuple(Item(said[n], kind) for n, kind in kinds.items()), instead=reader.instead, alarm=reader.alarm)
 
 
 def _morning(c: Connection, person: Person, shows: int) -> tuple[tuple[Item, ...], int, int]:

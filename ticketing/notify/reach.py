@@ -39,6 +39,8 @@ class Reader:
     address: Address
     quiet: tuple[str, ...] = ()
     instead: str = ""
+    alarm: bool = False
+    """Nobody of the office could be reached: it comes to who oversees it."""
 
 
 class Reach:
@@ -58,8 +60,8 @@ class Reach:
     def reader(self, recipient: str, about_office: str | None, first: str = "") -> Reader | str:
         """Who reads what is for `user:ID`, `duty:OFFICE` or `chat:ID`, or in words why nobody can be told. `first`: by this way, if at all.
 
-        The person; of an absent one the deputies, and theirs; the office's duty officer, a head of it. Only where none of
-        them can be reached, the absent person after all.
+        The person; of an absent one the deputies, and theirs; the office's duty officer, a head of it. Where none of them can be
+        reached, with an alarm its controller or one of all offices, then an operator; only then the absent person after all.
         """
         role, _, which = recipient.partition(":")
         if role == "chat":
@@ -88,6 +90,10 @@ class Reach:
             found = self._to(person, first=first)
             if found is not None:
                 return Reader(person, *found, self._quiet(person), "" if wanted is not None and person.id == wanted.id else why)
+        for person in self._overseers(where):
+            found = self._to(person, first=first)
+            if found is not None:
+                return Reader(person, *found, self._quiet(person), f"{why}; nobody of the office can be reached", alarm=True)
         for person in [wanted, *present] if wanted is not None else []:
             found = self._to(person, first=first)
             if found is not None and person.disabled_at is None:
@@ -103,6 +109,13 @@ class Reach:
             yield from self._standing_in(duty, set())
         yield from (person for person in self._people.values()
                     if person.role == "head" and person.office == where and where and self._here(person))
+
+    def _overseers(self, where: str | None) -> Iterator[Row[Any]]:
+        """Controllers, then operators who are there: of this office first, then of all offices."""
+        for role in ("controller", "operator"):
+            for office_ in (where, None) if where else (None,):
+                yield from (person for person in self._people.values()
+                            if person.role == role and person.office == office_ and self._here(person))
 
     def _standing_in(self, person: Row[Any], seen: set[int]) -> Iterator[Row[Any]]:
         """The person, or the deputies of an absent one and theirs; deputies of each other do not turn for ever."""

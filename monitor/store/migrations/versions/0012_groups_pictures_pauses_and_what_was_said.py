@@ -1,4 +1,4 @@
-"""Groups told of new cards; pictures as pages show them; clocks that stand; what the bot said."""
+"""Groups told of new cards; pictures as pages show them; clocks that stand; what the bot said; tries at the status page."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -60,9 +60,20 @@ def upgrade() -> None:
     op.create_index(op.f('ix_spoken_ticket'), 'spoken', ['ticket'])
     op.create_index('ix_spoken_waits', 'spoken', ['next_try_at'], sqlite_where=sa.text("state = 'waiting'"),
                     postgresql_where=sa.text("state = 'waiting'"))
+    op.create_table(
+        'attempt',
+        sa.Column('id', monitor.store.columns.Id, nullable=False),
+        sa.Column('what', sa.Text(), nullable=False),
+        sa.Column('key', sa.LargeBinary(length=16), nullable=False),
+        sa.Column('at', Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_attempt')),
+    )
+    op.create_index(op.f('ix_attempt_at'), 'attempt', ['at'])
+    op.create_index('ix_attempt_key', 'attempt', ['what', 'key', 'at'])
 
 
 def downgrade() -> None:
+    op.drop_table('attempt')
     op.drop_table('spoken')
     with op.batch_alter_table('ticket', schema=None) as batch_op:
         batch_op.drop_index('ix_ticket_paused')
