@@ -17,7 +17,8 @@ from pathlib import Path
 from monitor.store.engine import Database
 from monitor.store.schema import upgrade
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "telegram"))
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "telegram")]
 from kills import killed
 
 

@@ -1,7 +1,7 @@
 """The program as a process of its own, forked from one that has imported it: two seconds' work that no test is about.
 
-It runs the same `main` with its own pid, streams and folder, and dies by a signal as it would anywhere. Started as the user
-starts it, by `run_monitor.py`, it is in tests/demo and tests/telegram/test_citizen_daemon.py, and for what is killed in tests/ingest.
+It runs the same script with its own pid, streams, folder and environment, and dies by a signal as it would anywhere. Started as
+the user starts it, by `python run_monitor.py`, it is in tests/demo, and for what is killed in tests/ingest.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import atexit
 import gc
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -56,16 +58,18 @@ class Program:
         self.send_signal(signal.SIGKILL)
 
 
-def start(*words: str, stderr: Path, stdout: Path = Path(os.devnull)) -> Program:
-    """Run `qulaq WORDS`; what it says is added to the files."""
-    return Program(_ask(words=words, files=[os.devnull, str(stdout), str(stderr)]))
+def start(*words: str, stderr: Path | None = None, stdout: Path = Path(os.devnull), cwd: Path = ROOT, env: Mapping[str, str] = {},
+          script: Path = ROOT / "run_monitor.py") -> Program:
+    """Run `qulaq WORDS`, or another script, in the folder `cwd`; what it says is added to the files, `env` to the environment."""
+    files = [os.devnull, str(stdout), *([str(stderr)] if stderr else [])]
+    return Program(_ask(words=[str(script), *words], files=files, cwd=str(cwd), env=dict(env)))
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
+def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run `qulaq WORDS` to its end; its status and what it said."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        status = start(*words, stdout=out, stderr=err).wait(120.0)
+        status = start(*words, stdout=out, stderr=err, cwd=cwd).wait(120.0)
         return subprocess.CompletedProcess(words, status, out.read_text(), err.read_text())
 
 
@@ -91,10 +95,9 @@ def serve() -> None:
     import once
 
     from config.surges import load_rules
-    from monitor.cli import main
     from monitor.setting import models
 
-    for command in ("run", "ingest"):
+    for command in ("demo", "ingest", "register", "run"):
         import_module(f"monitor.commands.{command}")
     once.bundled()
     models()
@@ -111,7 +114,12 @@ def serve() -> None:
         else:
             for number, file in enumerate(asked["files"]):
                 os.dup2(os.open(file, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-            raise SystemExit(main(asked["words"]))
+            os.chdir(asked["cwd"])
+            os.environ.update(asked["env"])
+            script, *_ = sys.argv = asked["words"]
+            sys.path.insert(0, str(Path(script).parent))    # as python itself does
+            runpy.run_path(script, run_name="__main__")
+            raise SystemExit(0)
 
 
 if __name__ == "__main__":

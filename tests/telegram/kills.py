@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
-import signal
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import program
 from fake_api import TOKEN, FakeTelegram
 from rows import put_office, put_person, put_ticket
 from sqlalchemy import func, select
@@ -21,7 +19,6 @@ from sqlalchemy import func, select
 from monitor.store.engine import Database
 from ticketing.tables import delivery
 
-ROOT = Path(__file__).resolve().parents[2]
 _NUMBER = re.compile(r"ӘЖ-551-2026-\d{6}")
 
 
@@ -65,23 +62,20 @@ async def killed(db: Database, url: str, *, tickets: int, kills: int, seed: int)
 
 async def _run_until(url: str, api: FakeTelegram, messages: int, *, in_the_answer: bool = False, pause: float = 0.0,
                      patience: float = 60.0, done: Callable[[], bool] = lambda: False) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__).with_name("drain.py")), url, api.url, TOKEN,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"})
+    process = program.start(url, api.url, TOKEN, script=Path(__file__).with_name("drain.py"))
     if in_the_answer:
         api.on_message = lambda: process.kill() if len(api.sent()) >= messages else None
     try:
         async with asyncio.timeout(patience):
-            while process.returncode is None and len(api.sent()) < messages and not done():
+            while process.poll() is None and len(api.sent()) < messages and not done():
                 await asyncio.sleep(0.005)
             await asyncio.sleep(pause)
     except TimeoutError:
         pass
     finally:
         api.on_message = None
-        if process.returncode is None:
-            process.send_signal(signal.SIGKILL)
-        await process.wait()
+        process.kill()
+        await asyncio.to_thread(process.wait)
 
 
 def _waiting(db: Database) -> int:

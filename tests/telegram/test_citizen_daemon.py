@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import socket
-import sys
 from pathlib import Path
 
+import program
 import pytest
 from fake_api import TOKEN, FakeTelegram
 from sqlalchemy import func, select
@@ -21,7 +20,6 @@ from ticketing.tables import delivery, ticket
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-ROOT = Path(__file__).resolve().parents[2]
 DANA = 701
 
 
@@ -37,10 +35,8 @@ async def test_killed_between_message_and_answer(tmp_path: Path, database_url: s
     api.chat(DANA)
     api.limits = False
 
-    async def start() -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, str(ROOT / "run_monitor.py"), "run", "-c", str(config), stderr=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL, env={**os.environ, "BOT_TOKEN": TOKEN})
+    def start() -> program.Program:
+        return program.start("run", "-c", str(config), stderr=tmp_path / "log", env={"BOT_TOKEN": TOKEN})
 
     async def until(holds) -> None:
         async with asyncio.timeout(30):
@@ -49,17 +45,17 @@ async def test_killed_between_message_and_answer(tmp_path: Path, database_url: s
 
     api.order(1, DANA)      # the answer is put off by a second: in between the program dies
     api.write(DANA, "На Естая 83 третий день нет отопления, дети мёрзнут. Когда будет тепло?")
-    first = await start()
+    first = start()
     await until(lambda: any(call.method == "sendMessage" for call in api.calls))
-    first.send_signal(signal.SIGKILL)
-    await first.wait()
+    first.kill()
+    await asyncio.to_thread(first.wait)
     await asyncio.sleep(1.1)
-    second = await start()
+    second = start()
     try:
         await until(lambda: bool(api.by_bot(DANA)))
     finally:
-        second.terminate()
-        await second.wait()
+        second.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(second.wait)
     said = api.by_bot(DANA)[0]["text"]
     code = re.search(r"[2-9A-Z]{4}-[2-9A-Z]{4}", said)
     assert code, said

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import program
 import pytest
 from aiohttp import web
 from aiosmtpd.controller import Controller
@@ -32,7 +32,6 @@ from ticketing.people import set_reach
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-ROOT = Path(__file__).resolve().parents[2]
 DANA, RENEWED = 701, TOKEN[:-4] + "anew"
 SAID = "На Естая {} третий день нет отопления, дети мёрзнут. Когда будет тепло?"
 
@@ -74,10 +73,7 @@ async def test_new_tokens_in_their_files_are_taken_without_a_restart_and_nothing
                 f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {token}"}) as answer:
             return answer.status
 
-    with (tmp_path / "log").open("wb") as log:
-        running = await asyncio.create_subprocess_exec(
-            sys.executable, str(ROOT / "run_monitor.py"), "run", "-c", str(config), stderr=log, stdout=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    running = program.start("run", "-c", str(config), stderr=tmp_path / "log")
     try:
         api.write(DANA, SAID.format(83))
         await until(lambda: len(api.by_bot(DANA)) == 1 and told.count(True) >= 1)
@@ -92,8 +88,8 @@ async def test_new_tokens_in_their_files_are_taken_without_a_restart_and_nothing
         await until(lambda: len(api.by_bot(DANA)) == 2 and told.count(True) > before)
         assert (await figures("figures-for-prometheus-1"), await figures("figures-for-prometheus-2")) == (401, 200)
     finally:
-        running.terminate()
-        await running.wait()
+        running.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(running.wait)
         await runner.cleanup()
     said = (tmp_path / "log").read_text()
     assert "config taken over" in said
