@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 _GAP = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 
 Values = Mapping[str, str | int | None]
 
@@ -44,6 +45,7 @@ def address(text: str, values: Values) -> str:
 
 def without(text: str, secrets: Mapping[str, str]) -> str:
     """An address with secrets turned back into gaps, so that it can be kept: services repeat our parameters in links to the next page."""
+    text = _ESCAPE.sub(lambda found: found[0].upper(), text)
     for name, secret in secrets.items():
         for form in (quote(secret, safe=""), quote(secret), secret):
             text = text.replace(form, f"{{{name}}}")

@@ -119,7 +119,7 @@ class WebHttp:
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None,
                   params: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
-        """Read an address. Where it redirects to another server, that one hears none of the `headers`: a key may be among them."""
+        """Read an address. Where it redirects to another server, that one hears no header in which a key may be."""
         own: dict[str, Any] = {"middlewares": (_own_headers(url, headers),)} if headers else {}
         return await self._ask("GET", url, timeout, headers=headers, params=params, max_redirects=MAX_REDIRECTS, **own)
 
@@ -168,6 +168,7 @@ class WebHttp:
             return Response(answer.status, headers, bytes(body), str(answer.url))
 
 
+_HARMLESS = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
 _PRIVATE = "leads to this machine or a private network"
 
 
@@ -183,11 +184,13 @@ def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
 
 
 def _own_headers(url: str, headers: Mapping[str, str]) -> aiohttp.ClientMiddlewareType:
-    """Takes `headers` away from requests to another server than that of `url`. aiohttp itself only takes Authorization and cookies."""
+    """Takes `headers` away from requests to another server than that of `url`, but for those by which a feed answers 304. aiohttp
+    itself only takes Authorization and cookies."""
     async def asked(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.origin() != yarl.URL(url).origin():
             for name in headers:
-                request.headers.popall(name, None)
+                if name.lower() not in _HARMLESS:
+                    request.headers.popall(name, None)
         return await handler(request)
     return asked
 

@@ -224,20 +224,23 @@ def test_a_key_in_the_path_of_a_feed_is_scrubbed_and_a_headline_is_not() -> None
 
 
 async def test_a_key_in_a_header_goes_to_no_other_server() -> None:
-    heard: list[str | None] = []
+    heard: list[tuple[str | None, str | None]] = []
+
+    def keep(request: web.Request) -> None:
+        heard.append((request.headers.get("X-Api-Key"), request.headers.get("If-None-Match")))
 
     async def other(request: web.Request) -> web.StreamResponse:
-        heard.append(request.headers.get("X-Api-Key"))
+        keep(request)
         return web.Response(text="ok")
 
     async with server(other) as elsewhere:
         async def handler(request: web.Request) -> web.StreamResponse:
-            heard.append(request.headers.get("X-Api-Key"))
+            keep(request)
             raise web.HTTPFound("/inside" if request.path == "/start" else f"{elsewhere}/x")
 
         async with server(handler) as url, WebHttp() as http:
-            assert (await http.get(f"{url}/start", headers={"X-Api-Key": "hunter2hunter2"})).status == 200
-    assert heard == ["hunter2hunter2", "hunter2hunter2", None]
+            assert (await http.get(f"{url}/start", headers={"X-Api-Key": "hunter2hunter2", "If-None-Match": '"1"'})).status == 200
+    assert heard == [("hunter2hunter2", '"1"'), ("hunter2hunter2", '"1"'), (None, '"1"')]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"])

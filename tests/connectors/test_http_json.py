@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -55,7 +56,7 @@ class Service:
         if self.none_is_404 and not page and at != len(found):
             return web.Response(status=404)
         page = [self.pinned, *page] if self.pinned else page
-        link = self.elsewhere or f"/list?page={at // self.size + 2}&key={request.query.get('key', '')}"
+        link = self.elsewhere or f"/list?page={at // self.size + 2}&key={quote(request.query.get('key', ''), safe='').lower()}"
         return web.json_response({"data": page, "more": more, "next": link if more else None},
                                  headers={"Link": f'</list?page=1>; rel="first", <{link}>; rel="next"'} if more else {})
 
