@@ -63,7 +63,7 @@ class Limit:
     whole_network: bool = False
     """True where all accounts of this installation share it: a limit of an app or of an address."""
     resets: str = ""
-    """IANA time zone at whose midnight a daily limit starts anew; "" where any stretch of `seconds` counts."""
+    """IANA time zone (whole hours from UTC) at whose midnight a daily limit starts anew; "" where any stretch of `seconds` counts."""
 
     def cost_of(self, path: str) -> float:
         """What a request to `path` costs; of several endings that fit the longest counts."""
