@@ -73,7 +73,7 @@ class Limit:
     whole_network: bool = False
     """True where all accounts of this installation share it: a limit of an app or of an address."""
     resets: str = ""
-    """IANA time zone at whose midnight a daily limit starts anew; "" where any stretch of `seconds` counts."""
+    """IANA time zone (whole hours from UTC) at whose midnight a daily limit starts anew; "" where any stretch of `seconds` counts."""
     within: str = ""
     """Where one request carries many calls (VK's `execute`): each occurrence of this in the form that is sent costs `cost`, and a
     request without it nothing."""

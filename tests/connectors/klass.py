@@ -20,6 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 SCHEMAS = json.loads(Path(__file__).with_name("schemas").joinpath("ok.json").read_text(encoding="utf-8"))["schemas"]
+FITS = {name: jsonschema.Draft202012Validator({**one, "schemas": SCHEMAS}) for name, one in SCHEMAS.items()}
 GROUP, KEY, TOKEN, SECRET, BOT = "70000001234567", "CBABPLIGABABABABA", "tkn1-administrator-0123456789", "F00DF00DF00DF00D", "tkn1-group:CGROUP0123"
 FIELDS = {"comment": {"ID", "TEXT", "DATE", "TYPE", "AUTHOR_ID", "AUTHOR_NAME", "AUTHOR_REF", "REPLY_TO_ID", "REPLY_TO_NAME", "REPLY_TO_COMMENT_ID"},
           "media_topic": {"ID", "CREATED_MS", "AUTHOR_REF", "OWNER_REF", "DISCUSSION_SUMMARY", "MEDIA", "MEDIA_TYPE", "MEDIA_TEXT", "MEDIA_TITLE", "MEDIA_URL",
@@ -159,7 +160,7 @@ class Klass:
 
 
 def checked(name: str, body: Any) -> web.Response:
-    jsonschema.Draft202012Validator({"$ref": f"#/schemas/{name}", "schemas": SCHEMAS}).validate(body)
+    FITS[name].validate(body)
     return web.json_response(body)
 
 

@@ -152,7 +152,7 @@ async def test_one_empty_answer_does_not_delete_everything(net: Net) -> None:
 async def test_a_long_way_back_is_finished_by_the_next_polls_also_when_its_mark_has_aged(net: Net) -> None:
     net.tube.say("UgxFirst4AaABAg", "Бірінші", NOW - 90_000, OWN)
     _, cursor = await everything(net.source(), net.http, {})
-    for n in range(900):
+    for n in range(740):
         net.tube.say(f"Ugx{n:04}4AaABAg", f"Пікір {n}", NOW - 80_000 + n * 10, OWN)
     first = await net.source().poll(net.http, cursor)
     assert first.more
@@ -165,7 +165,7 @@ async def test_a_long_way_back_is_finished_by_the_next_polls_also_when_its_mark_
     net.tube.aged = set()
     got, _ = await everything(net.source(), net.http, second.cursor)
     names = {post.native_id for post in (*first.posts, *second.posts)} | got.keys()
-    assert {f"Ugx{n:04}4AaABAg" for n in range(900)} <= names
+    assert {f"Ugx{n:04}4AaABAg" for n in range(740)} <= names
 
 
 async def test_a_search_is_made_once_in_its_time_and_its_end_stops_no_comments(net: Net) -> None:
@@ -220,7 +220,7 @@ async def test_the_past_is_read_back_page_by_page(net: Net) -> None:
 
 async def test_a_day_of_polls_and_searches_costs_what_is_left_after_answers(net: Net) -> None:
     """Five channels are the most a source may have; here one, with everything on, at the pace of the network."""
-    for n in range(300):
+    for n in range(110):
         net.tube.say(f"Ugx{n:04}4AaABAg", f"Пікір {n}", NOW - 80_000 + n * 10, OWN)
     source = net.source(search=["акимат"])
     _, cursor = await everything(source, net.http, {})

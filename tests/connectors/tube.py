@@ -23,6 +23,7 @@ from aiohttp.test_utils import TestServer
 SCHEMAS = json.loads(Path(__file__).with_name("schemas").joinpath("youtube.json").read_text(encoding="utf-8"))["schemas"]
 CHANNEL, UPLOADS, KEY, REFRESH = "UCpavlodarAkimat00000001", "UUpavlodarAkimat00000001", "AIza-the-key-0123456789", "1//refresh-0123456789"
 OTHER = "UCnewsPvl0000000000000001"
+FITS = {name: jsonschema.Draft202012Validator({"$ref": f"#/schemas/{name}", "schemas": SCHEMAS}) for name in SCHEMAS}
 COSTS = {"search": 100, "comments.insert": 50, "commentThreads.insert": 50}
 
 
@@ -172,7 +173,7 @@ class Tube:
             "isPublic": True}, **({"replies": {"comments": [c.told(owner) for c in replies[:5]]}} if replies else {})}
 
     def checked(self, name: str, body: Any) -> web.Response:
-        jsonschema.Draft202012Validator({"$ref": f"#/schemas/{name}", "schemas": SCHEMAS}).validate(body)
+        FITS[name].validate(body)
         return web.json_response(body)
 
 
