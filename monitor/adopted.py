@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from monitor.core.registry import Registry
 from monitor.learning.archive import BrokenModel, digest, unpack
 from monitor.learning.history import BadExample, Label, as_example
 from monitor.learning.inforce import TARGETS, InForce, Learned, unfit
@@ -113,12 +114,12 @@ def plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def in_force(folder: Path, topics: Container[str]) -> Learned:
+def in_force(folder: Path, topics: Container[str], units: Registry) -> Learned:
     """The models in force in a folder; a line for each that is damaged or does not fit, so that the others work."""
     try:
         listed = versions(folder)
     except BrokenList as e:
-        return Learned(faults=dict.fromkeys(TARGETS, str(e)))
+        return Learned(faults=dict.fromkeys(TARGETS, str(e)), units=units)
     models: dict[str, InForce] = {}
     faults: dict[str, str] = {}
     for target in TARGETS:
@@ -138,4 +139,4 @@ def in_force(folder: Path, topics: Container[str]) -> Learned:
             faults[target] = f"{path}: cannot be read ({e.strerror}); adopt the model again"
         except BrokenModel as e:
             faults[target] = f"{path}: {e}; restore it or adopt another"
-    return Learned(models, faults)
+    return Learned(models, faults, units)

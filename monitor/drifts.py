@@ -120,7 +120,7 @@ def _by_models(c: Connection, learned: Learned | None, now: datetime) -> list[Ch
     for target, one in sorted(learned.models.items()):
         if "" not in one.model.facts.seen:      # it learnt from too few rows to hold some out
             continue
-        examples = [in_force.as_asked(p, v, one.model.context) for p, v in posts]
+        examples = [in_force.as_asked(p, v, one.model, learned.units) for p, v in posts]
         found += [Channel(d.channel, target, one.name, d.posts, round(d.psi, 3), round(d.unknown - d.unknown_before, 3), d.drifted)
                   for d in drift.drifts(one.model, examples, "source") if d.judged]
     return found

@@ -125,7 +125,7 @@ def learned(settings: Settings, knowledge: Knowledge) -> Learned | None:
     if settings.models is None:
         return None
     adopted = import_module("monitor.adopted")      # its libraries take a second that others need not wait
-    found: Learned = adopted.in_force(settings.models, knowledge.topics)
+    found: Learned = adopted.in_force(settings.models, knowledge.topics, knowledge.registry)
     return found
 
 

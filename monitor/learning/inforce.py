@@ -7,12 +7,14 @@ with it and without it. What it said, with the words it rests on and the version
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.core.post import Post
+from monitor.core.registry import Registry
 from monitor.core.text import READ_LIMIT
 from monitor.core.verdict import Reason, Verdict
+from monitor.learning.district import district
 from monitor.learning.history import Example, Label
 from monitor.learning.model import Answer, Model, answers
 from monitor.learning.why import reasons
@@ -29,8 +31,8 @@ WORTH = 0.2
 WORDS, SHOWN = 24, 3
 """Words of a post that are tried for the reasons, and how many are kept."""
 
-BESIDE = ("source", "home", "akimat", "language", "in_reply_to_account", "topic", "kind")
-"""What may stand beside a text as context, by the names that `learn export` writes."""
+BESIDE = ("source", "home", "akimat", "language", "in_reply_to_account", "topic", "kind", "district")
+"""What may stand beside a text as context, by the names that `learn export` writes; and the district, which is told from the akimat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Learned:
 
     models: Mapping[str, InForce] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
+    units: Registry = field(default_factory=lambda: Registry(()))
+    """The country's units, by which a post's district is told."""
 
     def after(self, before: Learned) -> Learned:
         """These, with the earlier one where a model is damaged."""
@@ -61,7 +65,7 @@ class Learned:
             known = self.models.get(target)
             if known is None:
                 continue
-            example = as_asked(post, verdict, known.model.context)
+            example = as_asked(post, verdict, known.model, self.units)
             answer = answers(known.model, [example])[0]
             if target == TOPIC:
                 verdict = with_topic(verdict, example, known, answer, topics)
@@ -83,10 +87,14 @@ def unfit(target: str, model: Model, topics: Container[str]) -> str | None:
     return None
 
 
-def as_asked(post: Post, verdict: Verdict, context: Sequence[str]) -> Example:
+def as_asked(post: Post, verdict: Verdict, model: Model, units: Registry) -> Example:
     """A judged post as a model is asked about it; `source` is the network, as in the rows that `learn export` writes."""
+    context = model.context
     known = {"source": post.network, "home": post.home, "akimat": verdict.akimat, "language": verdict.language,
              "in_reply_to_account": post.in_reply_to_account, "topic": verdict.topic, "kind": verdict.kind}
+    if "district" in context:
+        at = context.index("district")
+        known["district"] = district(post, verdict, [value for i, value in model.beside if i == at], units)
     return Example(post.native_id, post.text[:READ_LIMIT], tuple(known[name] or "" for name in context),
                    fields={"source": post.network})
 

@@ -76,6 +76,24 @@ def test_a_model_changes_the_topic_and_nothing_else_and_says_why(knowledge: Any)
     assert not [r for r in now.reasons if r.rule.startswith("topic:")], "no reason is left for a topic that does not hold"
 
 
+@pytest.mark.parametrize(("text", "home", "body"), [
+    ("Алмалы ауданының әкімі, көшеде столб құлап жатыр, шара қолданыңыз!", None, "Almaly works"),
+    ("Аким Турксибского района, на улице упал столб!", None, "Turksib works"),
+    ("Акимат Алматы, в Турксибском районе упал столб, примите меры!", None, "Turksib works"),
+    ("Аким города, на улице упал столб!", "751110000", "Almaly works"),
+])
+def test_a_model_that_needs_the_district_is_told_it_from_the_akimat_the_text_or_the_source(
+        knowledge: Any, text: str, home: str | None, body: str) -> None:
+    rows = [{"id": n, "text": f"упал столб на улице {PLACES[n % 5]}, столб құлап жатыр", "district": name, "executor": body}
+            for n, (name, body) in enumerate([("Алмалинский район", "Almaly works"), ("Турксибский район", "Turksib works")] * 40)]
+    learned = Learned({"executor": InForce("beef", fit([as_example(row, "executor", ("district",)) for row in rows], "executor",
+                                                        ("district",)))}, units=knowledge.registry)
+    assert unfit("executor", learned.models["executor"].model, knowledge.topics) is None
+    post = Post(network="vk", source="vk", native_id="1", text=text, published_at=AT, home=home)
+    now = learned.judged(post, Judge(knowledge)(post), knowledge.topics)
+    assert [r.rule for r in now.reasons if r.rule.startswith("proposed_")][:1] == [f"proposed_executor:{body}"]
+
+
 def test_what_is_not_addressed_or_not_sure_stays_as_detection_says(knowledge: Any) -> None:
     learned = Learned({"topic": InForce("cafe", model("topic"))})
     own, now = said(knowledge, "Вчера на улице Естай упал столб, никто не пострадал", learned)
@@ -86,19 +104,19 @@ def test_what_is_not_addressed_or_not_sure_stays_as_detection_says(knowledge: An
 
 
 def test_a_damaged_or_unfit_model_is_one_line_and_the_old_one_stays(tmp_path: Path, knowledge: Any) -> None:
-    first = in_force(shelf(tmp_path / "m", topic=model("topic"), executor=model("executor")), knowledge.topics)
+    first = in_force(shelf(tmp_path / "m", topic=model("topic"), executor=model("executor")), knowledge.topics, knowledge.registry)
     assert set(first.models) == {"topic", "executor"} and not first.faults
     path = tmp_path / "m" / f"{first.models['topic'].name}.model"
     path.write_bytes(path.read_bytes()[:-100])
-    second = in_force(tmp_path / "m", knowledge.topics)
+    second = in_force(tmp_path / "m", knowledge.topics, knowledge.registry)
     assert set(second.models) == {"executor"}
     assert str(path) in second.faults["topic"]
     assert second.after(first).models["topic"] is first.models["topic"]
     (tmp_path / "m" / "in-force.json").write_text("{")
-    third = in_force(tmp_path / "m", knowledge.topics)
+    third = in_force(tmp_path / "m", knowledge.topics, knowledge.registry)
     assert third.after(first).models == first.models
     assert len(set(third.faults.values())) == 1
-    assert "needs `district`" in str(unfit("executor", model("executor", ("district",)), knowledge.topics))
+    assert "needs `weather`" in str(unfit("executor", model("executor", ("weather",)), knowledge.topics))
     assert "none of its labels" in str(unfit("topic", replace(model("executor"), target="topic"), knowledge.topics))
 
 
