@@ -115,6 +115,8 @@ async def test_a_source_that_answers_but_is_silent_beyond_its_rhythm_alarms_unti
         rhythm = rhythm.heard(NOW - timedelta(days=21) + timedelta(hours=hours))
     with town.db.begin() as c:
         c.execute(update(source).where(source.c.name == "kala").values(rhythm=rhythm.kept(), last_post_at=NOW))
+        c.execute(insert(hole).values(source="kala", part="comments:7", reason="403", since=NOW, until=NOW + timedelta(hours=12),
+                                      alarmed_at=NOW))          # one post's comments are refused: that explains no silence
     for _ in range(8):
         assert await town.after("kala", "audan", hours=1) == []
     lines: list[Any] = []
