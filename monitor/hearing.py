@@ -64,9 +64,10 @@ class Listening:
         now, rules = self._clock(), self._rules()
         stuck, long = await self._db.read(_unheard, now, rules.shortest_hole)
         if stuck or long:
-            for name, network, since, until, reason in await self._db.write(_alarm, stuck, long, now):
-                log.warning("source is not heard" if until is None else "source was not heard", source=name, network=network,
-                            since=since.isoformat(timespec="seconds"), reason=reason,
+            for name, network, part, since, until, reason in await self._db.write(_alarm, stuck, long, now):
+                what = "source" if part is None else "a part of a source"
+                log.warning(f"{what} is not heard" if until is None else f"{what} was not heard", source=name, network=network,
+                            **({} if part is None else {"part": part}), since=since.isoformat(timespec="seconds"), reason=reason,
                             **({} if until is None else {"until": until.isoformat(timespec="seconds")}))
         if self._next_rhythm is None or not self._next_rhythm - timedelta(seconds=2 * self._rhythm_look) < now < self._next_rhythm:
             self._next_rhythm = now + timedelta(seconds=self._rhythm_look)
@@ -104,18 +105,18 @@ def patience(every: float | None, shortest: float) -> timedelta:
 
 
 def _alarm(c: Connection, stuck: Sequence[str], long: Sequence[int], now: datetime,
-           ) -> list[tuple[str, str, datetime, datetime | None, str]]:
+           ) -> list[tuple[str, str, str | None, datetime, datetime | None, str]]:
     ids = list(long)
     for name in stuck:
         since = c.execute(select(source.c.last_ok_at).where(source.c.name == name)).scalar_one()
         open_hole(c, name, since, STANDS_STILL)
         ids += c.execute(select(hole.c.id).where(hole.c.source == name, hole.c.until.is_(None), hole.c.part.is_(None))).scalars()
     done = c.execute(update(hole).where(hole.c.id.in_(ids), hole.c.alarmed_at.is_(None)).values(alarmed_at=now).returning(
-        hole.c.source, hole.c.since, hole.c.until, hole.c.reason)).all()
+        hole.c.source, hole.c.part, hole.c.since, hole.c.until, hole.c.reason)).all()
     networks = {r.name: r.network for r in c.execute(select(source.c.name, source.c.network))}
     for r in done:
         c.execute(insert(event).values(at=now, kind="source", ref=r.source))
-    return [(r.source, networks.get(r.source, ""), r.since, r.until, r.reason) for r in done]
+    return [(r.source, networks.get(r.source, ""), r.part, r.since, r.until, r.reason) for r in done]
 
 
 STANDS_STILL = "its poll does not end"
@@ -213,9 +214,11 @@ def words(state: State, code: str, public_url: str) -> str:
     """The message, in Telegram's HTML: reasons come from the networks and are escaped like everything else."""
     _ = language(code).gettext
     lines: list[str] = []
-    if state.blind:
-        lines.append(f"🔇 <b>{_escaped(_(N_('Sources that are not heard: %d')) % len(state.blind))}</b>")
-        for r in state.blind[:MANY]:
+    whole, parts = ([r for r in state.blind if (r.part is not None) == part] for part in (False, True))
+    for rows, head in ((whole, N_("Sources that are not heard: %d")), (parts, N_("Refused in part, the rest is heard: %d"))):
+        if rows:
+            lines.append(f"🔇 <b>{_escaped(_(head) % len(rows))}</b>")
+        for r in rows[:MANY]:
             lines.append(_escaped("• " + _(N_("%(name)s: since %(since)s, %(reason)s")) % {
                 "name": _named(r, code), "since": _at(r.since), "reason": str(r.reason)[:120]}))
     if state.quiet:
@@ -230,7 +233,7 @@ def words(state: State, code: str, public_url: str) -> str:
                 "name": _named(r, code), "since": _at(r.since), "until": _at(r.until)}))
     if not lines:
         lines.append(_escaped(_(N_("All sources are heard."))))
-    if any(len(part) > MANY for part in (state.blind, state.quiet, state.back)):
+    if any(len(rows) > MANY for rows in (whole, parts, state.quiet, state.back)):
         lines.append(_escaped(_(N_("The page shows the others, too."))))
     if public_url:
         lines.append(f'<a href="{html.escape(public_url.rstrip("/"))}/sources">{_escaped(_("Sources"))}</a>')

@@ -109,12 +109,30 @@ async def test_a_short_hole_is_no_alarm_and_a_poll_that_never_ends_is_one(town: 
     assert [line["reason"] for line in lines] == ["its poll does not end"] * 2
 
 
+async def test_a_refused_part_is_told_once_as_what_it_is(town: Town) -> None:
+    def heard_but_for_comments() -> None:
+        with town.db.begin() as c:
+            store_batch(c, "kala", [], {}, Outcome("up", town.now, None, every=60.0), closed=[("comments:7", "403")])
+    lines: list[Any] = []
+    for _ in range(4):
+        town.now += timedelta(seconds=60)
+        heard_but_for_comments()
+        lines += await town.after("audan", seconds=1)
+    assert [(line["event"], line["source"], line["part"]) for line in lines] == [("a part of a source is not heard", "kala", "comments:7")]
+    (said,) = town.messages()
+    assert "Закрыто частично, остальное слышно: 1" in said
+    assert "kala (комментарии 7): с 24.11 12:00, 403" in said
+    assert "Источников не слышно" not in said
+
+
 async def test_a_source_that_answers_but_is_silent_beyond_its_rhythm_alarms_until_it_speaks(town: Town) -> None:
     rhythm = Rhythm()
     for hours in range(24 * 21):
         rhythm = rhythm.heard(NOW - timedelta(days=21) + timedelta(hours=hours))
     with town.db.begin() as c:
         c.execute(update(source).where(source.c.name == "kala").values(rhythm=rhythm.kept(), last_post_at=NOW))
+        c.execute(insert(hole).values(source="kala", part="comments:7", reason="403", since=NOW, until=NOW + timedelta(hours=12),
+                                      alarmed_at=NOW))          # one post's comments are refused: that explains no silence
     for _ in range(8):
         assert await town.after("kala", "audan", hours=1) == []
     lines: list[Any] = []
