@@ -187,7 +187,7 @@ class Publisher:
     async def _uncertain(self, reply: Reply, voice: Answers, now: datetime) -> None:
         """Whether it stands there is not known: look in a while where that can be seen or does no harm, else a person looks."""
         if _can_look(voice):
-            await self._surely(self._postpone, reply.delivery, UNSURE, now + timedelta(seconds=self._pace.look_again), 1)
+            await self._surely(self._postpone, reply.delivery, UNSURE, now + timedelta(seconds=self._pace.look_again), 1, reply.since or now)
         else:
             await self._left(reply, UNSURE, now)
 
@@ -205,7 +205,7 @@ class Publisher:
                     return True
                 log.info("whether an answer stands cannot be seen yet", network=reply.network, reason=str(e)[:200])
                 await self._surely(self._postpone, reply.delivery, UNSURE, now + timedelta(
-                    seconds=self._pace.look_again * 2.0 ** min(reply.attempts, 8)), 1)
+                    seconds=self._pace.look_again * 2.0 ** min(reply.attempts, 8)), 1, since)
                 return True
             if found is None:
                 return None
@@ -236,7 +236,7 @@ class Publisher:
         again = now + timedelta(seconds=max(1.0, seconds))
         if not counted:     # an order is for the network, not for one reply
             self._not_before[reply.network] = again
-        await self._surely(self._postpone, reply.delivery, reason, again, int(counted))
+        await self._surely(self._postpone, reply.delivery, reason, again, int(counted), reply.since)
 
     def _said_down(self, network: str, reason: str) -> None:
         if network not in self._down:
@@ -271,11 +271,11 @@ class Publisher:
             state="sending", handle={"since": since.isoformat()})).rowcount == 1
 
     @staticmethod
-    def _postpone(c: Connection, id_: int, reason: str, at: datetime, counted: int) -> None:
-        """Later; only of what is `UNSURE` is it remembered that it was sent."""
-        forget: dict[str, Any] = {} if reason == UNSURE else {"handle": None}
+    def _postpone(c: Connection, id_: int, reason: str, at: datetime, counted: int, since: datetime | None) -> None:
+        """Later; `since` is the moment of a try whose end is not known yet, if there was one."""
         c.execute(update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(("sending", "queued"))).values(
-            state="queued", reason=reason[:500], next_try_at=at, attempts=delivery.c.attempts + counted, **forget))
+            state="queued", reason=reason[:500], next_try_at=at, attempts=delivery.c.attempts + counted,
+            handle={"since": since.isoformat()} if since is not None else None))
 
     def _recall(self, c: Connection) -> None:
         """What was on its way when the program stopped: it is looked for where that can be, else a person looks."""

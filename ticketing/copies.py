@@ -17,8 +17,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ticketing.citizens import CHANNEL
 from ticketing.tables import delivery, spoken, staff_message
 
-CARDS_IN_A_MESSAGE = 3
-"""A message about more cards is a digest: numbers and topics, nobody's words."""
 CHUNK = 400
 
 
@@ -65,16 +63,9 @@ def _messages(c: Connection, numbers: Collection[str]) -> dict[tuple[int, int, s
         for d in c.execute(select(delivery.c.about, delivery.c.handle, delivery.c.sent_at, delivery.c.kind).where(
                 delivery.c.about.in_(part), delivery.c.channel == "telegram", delivery.c.state == "sent")):
             where = d.handle or {}
-            if "message" in where and d.sent_at is not None and not _is_digest(c, where, d.sent_at):
+            if "message" in where and "digest" not in where and d.sent_at is not None:
                 found.setdefault((int(where["chat"]), int(where["message"]), d.about), d.sent_at)
     return found
-
-
-def _is_digest(c: Connection, where: dict[str, Any], sent_at: datetime) -> bool:
-    """A letter about many cards is one message: all its deliveries were marked at the same moment."""
-    same = c.execute(select(delivery.c.about, delivery.c.handle).where(
-        delivery.c.channel == "telegram", delivery.c.state == "sent", delivery.c.sent_at == sent_at).limit(2000)).all()
-    return len({r.about for r in same if r.handle == where}) > CARDS_IN_A_MESSAGE
 
 
 def others_in(c: Connection, chat: int, message: int, ticket: str) -> bool:

@@ -110,10 +110,11 @@ def back(c: Connection, chat: int) -> None:
     c.execute(update(staff_group).where(staff_group.c.chat == chat).values(lost_at=None))
 
 
-def announce(c: Connection, cards: Iterable[tuple[str, str]], now: datetime) -> None:
+def announce(c: Connection, cards: Iterable[tuple[str, str]], now: datetime, *, new: bool = False) -> None:
     """Have the groups of each card's office told of it: `cards` are numbers with offices.
 
-    Once while the message stands that says so: a card that came back from elsewhere is told again.
+    Once while the message stands that says so: a card that came back from elsewhere is told again. `new`: the numbers were given a
+    moment ago, so nobody can have been told of them.
     """
     wanted = list(cards)
     groups: dict[str, list[int]] = {}
@@ -123,16 +124,20 @@ def announce(c: Connection, cards: Iterable[tuple[str, str]], now: datetime) -> 
     rows: list[dict[str, Any]] = []
     for number, code in wanted:
         for chat in groups.get(code, ()):
-            known = c.execute(select(delivery.c.state).where(and_(
+            known = () if new else c.execute(select(delivery.c.state).where(and_(
                 delivery.c.about == number, delivery.c.recipient == recipient(chat), delivery.c.channel == "telegram"))).scalars().all()
-            stands = c.execute(select(staff_message.c.ticket).where(
-                staff_message.c.ticket == number, staff_message.c.chat == chat, staff_message.c.open).limit(1)).first()
-            if "queued" in known or stands is not None:
+            if not new and ("queued" in known or _stands(c, number, chat)):
                 continue
             rows.append({"about": number, "kind": f"new_ticket:{len(known) + 1}" if known else "new_ticket", "channel": "telegram",
                          "recipient": recipient(chat), "state": "queued", "next_try_at": now, "created_at": now})
     if rows:
         c.execute(insert(delivery), rows)
+
+
+def _stands(c: Connection, number: str, chat: int) -> bool:
+    """Whether a message in the group says that the card waits."""
+    return c.execute(select(staff_message.c.ticket).where(
+        staff_message.c.ticket == number, staff_message.c.chat == chat, staff_message.c.open).limit(1)).first() is not None
 
 
 def _forget_queued(c: Connection, chat: int, reason: str) -> None:

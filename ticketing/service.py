@@ -295,7 +295,7 @@ class Service(Pausing, Merging, Answering, Attaching):
                 for o, _fields, _assigned in ready:
                     confirm(c, self.desk.confirming, given.numbers[o.key][0], o.post_id, o.post, o.verdict.language,
                             {span.kind for span in o.verdict.pii}, now)
-            groups.announce(c, [(given.numbers[o.key][0], o.office) for o, _fields, _assigned in ready], now)
+            groups.announce(c, [(given.numbers[o.key][0], o.office) for o, _fields, _assigned in ready], now, new=True)
         c.execute(insert(event), [{"at": now, "kind": "ticket", "ref": n} for n, _seq in given.numbers.values()]
                   + [{"at": now, "kind": "ticket", "ref": given.numbers[n][0] if n in given.numbers else n}
                      for _j, _o, _t, n in joins])

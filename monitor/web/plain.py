@@ -79,6 +79,7 @@ def whole(more: Whole) -> dict[str, Any]:
                         for o in more.owed],
         "pictures": [{"id": p.id, "post": p.post, "of": "citizen" if p.citizen else "office", "answer": p.answer, "at": moment(p.at),
                       "url": f"/pictures/{p.id}/whole" if p.here else None, "reason": p.reason} for p in more.pictures],
+        "called_back": dict(more.called_back),
         "members": [m.number for m in more.members],
         "proposals": [{"id": p["id"], "other": p["other"].number, "why": p["why"]} for p in more.proposals],
         "answered_before": [{"number": a.number, "at": moment(a.at), "text": a.text, "solved": a.solved} for a in more.answered],

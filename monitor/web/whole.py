@@ -15,6 +15,7 @@ from ticketing import ticket as rules
 from ticketing.answered import Answered, answered_before
 from ticketing.answering import answers_of, obligations_of, proposals_of, questions_of
 from ticketing.citizens import Told, family, told
+from ticketing.copies import called_back
 from ticketing.feed import names
 from ticketing.merging import alike, authors, first_text
 from ticketing.pausing import earlier, may_stand
@@ -58,6 +59,8 @@ class Whole:
     """How long its clock may stand, as a term; "" where it may not."""
     earlier: bool
     """The calendar in force makes a date of it earlier."""
+    called_back: Mapping[str, int]
+    """Of an erased card: what became of the messages that the bot had sent to staff, by state."""
     pictures: Sequence[Shown]
     wanting: bool
     """Something is attached that nobody has looked for yet."""
@@ -113,8 +116,8 @@ def whole(c: Connection, service: Service, row: Row[Any], posts: Sequence[Any], 
                        .order_by(entry.c.seq.desc()).limit(1)).scalar_one(),
         may_pause=str(may_stand(c, row, own) or ""),
         earlier=row.status in rules.OPEN and bool(earlier(row, own, now)),
+        called_back=called_back(c, row.number), templates=choose(service.templates, row.topic),
         pictures=of_card(c, [p.id for p in posts], row.number), wanting=missing(c, [p.id for p in posts]) if posts else False,
-        templates=choose(service.templates, row.topic),
         went_on=c.execute(select(ticket.c.id).where(ticket.c.parent == row.number).limit(1)).first() is not None)
 
 

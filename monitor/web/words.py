@@ -82,6 +82,10 @@ DELIVERY = {
     "queued": N_("waits to be sent"), "sending": N_("on its way"), "sent": N_("delivered"), "dead": N_("not delivered"),
     "by_hand": N_("to be posted by hand"),
 }
+CALLED_BACK = {
+    "waiting": N_("still to be called back:"), "deleted": N_("deleted:"), "edited": N_("emptied:"),
+    "could_not": N_("could not be called back:"),
+}
 OWED = {
     "promise": N_("promised in the answer"), "tell_extended": N_("to tell the citizen of the extension"),
     "tell_redirected": N_("to tell the citizen of the redirect"),

@@ -16,7 +16,7 @@ from web_scene import NOW, PAVLODAR, a_post, a_verdict, take_in
 
 from monitor.pictures import OpenWeb, Pictures
 from monitor.store.engine import Database
-from ticketing import access, erasure, pictures
+from ticketing import access, copies, erasure, pictures
 from ticketing.service import Service
 from ticketing.tables import answer, photo, picture, ticket, ticket_post
 
@@ -158,14 +158,18 @@ async def test_the_author_sees_the_own_ones_and_the_answers_for_a_quarter_of_an_
     assert (await anonymous.get(addresses[0])).status == 404
 
 
-async def test_an_erasure_takes_them_along(scene, db, anonymous, service) -> None:
+async def test_an_erasure_takes_them_along(scene, db, anonymous, service, browse) -> None:
     number, code = scene
+    with db.begin() as c:
+        copies.note(c, -1, 5, number, NOW)
     page = await (await anonymous.post("/status", data={"number": number, "code": code, "lang": "ru"})).text()
     with db.begin() as c:
         row = c.execute(select(ticket)).one()
         erasure.erase(c, erasure.of_number(c, row), NOW, service._salt, number=number, by="operator", why="order", note="x")
         assert c.execute(select(picture.c.id).where(picture.c.content.is_not(None))).first() is None
     assert (await anonymous.get(seen(page)[0])).status == 404
+    card = await (await browse("aigul")).page(f"/tickets/{number}")
+    assert "ещё не отозвано: 1" in card, "what the bot said is to be called back"
 
 
 async def test_an_address_that_a_stranger_wrote_does_not_lead_into_our_own_network(scene, db, network) -> None:

@@ -293,6 +293,8 @@ def mark_sent(c: Connection, letter: Parcel, handle: Mapping[str, Any], now: dat
     """The channel has it: every delivery of the letter is sent, and its cards are remembered for their edit."""
     instead = letter.instead if isinstance(letter, Letter) else ""
     reason = f"told to user:{letter.person.id}: {instead}" if instead and isinstance(letter, Letter) else None
+    if isinstance(letter, Letter) and letter.digest:
+        handle = {**handle, "digest": True}     # nobody's words are in it: an erasure leaves it alone (ticketing.copies)
     for some in _each(letter.deliveries):
         c.execute(update(delivery).where(some).values(
             state="sent", sent_at=now, handle=dict(handle), reason=reason, attempts=delivery.c.attempts + 1))
