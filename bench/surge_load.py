@@ -1,16 +1,15 @@
 """Surges under load: posts per second and memory from 10,000 distinct posts to a million, a snapshot, and the peer.
 
-usage: python -m bench surge_load [--posts N] [--peer-posts N]
+usage: python -m bench surge_load [--posts N] [--peer-posts N] [--peer-limit N]
 The posts are made up: 5 to 20 words of a Zipf vocabulary, a quarter as many authors, spread over three days. Times are of
 the processor, so that a busy machine changes little. The peer is co_similar of coordination-network-toolkit at a window of
-one hour, on the first posts of the same stream at the same density.
+one hour, on the first posts of the same stream; it is stopped when it has taken so many times our seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 
+from bench.peers import toolkit
 from config.surges import load_rules
 from monitor.surge.observe import Observation, Observer
 
@@ -49,26 +49,12 @@ def resident() -> float:
     return pages * 4096 / 2**20
 
 
-def peer_seconds(posts: Sequence[Observation]) -> float | None:
-    """Seconds of co_similar at a window of one hour; None where it is not installed."""
-    try:
-        from coordination_network_toolkit.compute_networks import compute_co_similar_tweet
-        from coordination_network_toolkit.preprocess import preprocess_data
-    except ImportError:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        database = str(Path(folder) / "peer.db")
-        preprocess_data(database, [(p.id, p.author, p.author, None, None, p.text, p.created_at.timestamp(), "") for p in posts])
-        before = time.perf_counter()
-        compute_co_similar_tweet(database, 3600, n_threads=1)
-        return time.perf_counter() - before
-
-
 def main(argv: Sequence[str]) -> int:
     """Print a line per tenth of the posts."""
     parser = argparse.ArgumentParser(prog="bench surge_load", description=__doc__)
     parser.add_argument("--posts", type=int, default=1_000_000)
-    parser.add_argument("--peer-posts", type=int, default=5_000)
+    parser.add_argument("--peer-posts", type=int, default=100_000)
+    parser.add_argument("--peer-limit", type=float, default=60.0, help="times our own seconds, after which the peer is stopped")
     args = parser.parse_args(argv)
     observer = Observer(load_rules())
     before, spent, first = resident(), [], []
@@ -88,14 +74,16 @@ def main(argv: Sequence[str]) -> int:
     middle = time.process_time()
     Observer(load_rules()).restore(data)
     print(f"snapshot {len(data) / 1e6:.1f} MB, written in {middle - start:.1f} s, read in {time.process_time() - middle:.1f} s")
-    theirs = peer_seconds(first)
-    if theirs is None:
+    if not toolkit.installed():
         print("co_similar: coordination-network-toolkit is not installed (requirements/bench.in)", file=sys.stderr)
-    else:
-        # By the clock on the wall, both: it works in a process of its own.
-        observer, start = Observer(load_rules()), time.perf_counter()
-        for post in first:
-            observer.observe(post)
-        ours = time.perf_counter() - start
-        print(f"co_similar, 1 h, {len(first):,} posts: {theirs:.1f} s, Qulaq {ours:.2f} s: {theirs / ours:,.0f} times as long")
+        return 0
+    observer, start = Observer(load_rules()), time.process_time()
+    for post in first:
+        observer.observe(post)
+    ours = time.process_time() - start
+    rows = [{"id": p.id, "author_id": p.author, "text": p.text, "created_at": p.created_at.isoformat()} for p in first]
+    theirs = toolkit.run(rows, "co_similar", 3600, args.peer_limit * ours)
+    how = "then it was stopped: at least " if theirs.stopped else ""
+    print(f"co_similar, 1 h, {len(first):,} posts of the same stream: {theirs.seconds:,.0f} s of the processor, Qulaq {ours:.1f} s; "
+          f"{how}{theirs.seconds / ours:,.0f} times as long")
     return 0

@@ -20,6 +20,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.peers import toolkit
+from bench.surge_scores import Ended, error, fitted, held_out
 from config.surges import load_rules
 from monitor.surge.normal import normalise
 from monitor.surge.observe import Observation, Observer, SurgeVerdict
@@ -116,23 +118,16 @@ def replay_rows(rows: Iterable[Row], rules: Rules) -> list[Alert]:
     return first_alerts(verdicts(rows, rules))
 
 
-def calibration(rows: Sequence[Row], told: Iterable[SurgeVerdict]) -> list[tuple[float, bool]]:
-    """The last score of every surge but of volume, and whether most of its posts are a campaign's."""
+def calibration(rows: Sequence[Row], told: Iterable[SurgeVerdict], bias: float) -> list[Ended]:
+    """The last word on every surge but of volume, and whether most of its posts are a campaign's."""
     label = {r["id"]: r["campaign_label"] for r in rows}
     last = {v.surge_id: v for v in told if v.kind != "volume"}
     out = []
     for v in last.values():
         most, n = Counter(label[i] for i in v.post_ids).most_common(1)[0]
-        out.append((v.score, most is not None and 2 * n >= len(v.post_ids)))
+        points = bias + sum(s.points for s in v.signals) - sum(c.points for c in v.counter)
+        out.append(Ended(points, v.score, most is not None and 2 * n >= len(v.post_ids), v.verdict == "organised"))
     return out
-
-
-def calibration_error(scored: Sequence[tuple[float, bool]], bins: int = 10) -> float:
-    """Expected calibration error: mean distance of score and share of campaigns over ten bins, by their size."""
-    by_bin: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for score, true in scored:
-        by_bin[min(bins - 1, int(score * bins))].append((score, true))
-    return sum(abs(sum(s for s, _ in b) - sum(t for _, t in b)) for b in by_bin.values()) / max(1, len(scored))
 
 
 def reference_rule(rows: Iterable[Row], window: float) -> list[Alert]:
@@ -219,6 +214,21 @@ def show(name: str, s: Score) -> None:
           f"({s.false_share:4.0%}, {s.false_per_10k:5.1f}/10k)  lag {s.lag_median:5.1f} / {s.lag_p90:6.1f} min", flush=True)
 
 
+def peers(rows: Sequence[Row], seen: Sequence[Row], limit: float) -> None:
+    """co_tweet and co_similar on the same stream, in their own terms: pairs of accounts, of the whole stream at once."""
+    if not toolkit.installed():
+        print("  co_tweet, co_similar: coordination-network-toolkit is not installed (requirements/bench.in)")
+        return
+    for what in ("co_tweet", "co_similar"):
+        ran = toolkit.run(seen, what, 3600, limit)
+        if ran.stopped:
+            print(f"  {what + ', 1 h':34} stopped after {ran.seconds:.0f} s of the processor, nothing to show", flush=True)
+            continue
+        found, campaigns, pairs, wrong = toolkit.score(rows, ran.pairs)
+        print(f"  {what + ', 1 h':34} recall {found / max(1, campaigns):5.3f} ({found}/{campaigns}) by two pairs or more; {pairs} pairs, of "
+              f"them {wrong / max(1, pairs):4.0%} of accounts that share no campaign; {ran.seconds:.1f} s", flush=True)
+
+
 GRID = ((0.0, 0.0), (0.0, 6.0), (0.15, 6.0), (0.3, 0.0), (0.3, 6.0), (0.4, 6.0), (0.5, 0.0), (0.5, 6.0))
 
 
@@ -262,13 +272,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--quick", action="store_true", help="without the evasion grid")
     parser.add_argument("--seeds", type=int, default=3, help="draws per cell of the evasion grid")
+    parser.add_argument("--peer-seconds", type=float, default=300.0, help="of the processor, after which a peer is stopped")
     parser.add_argument("--chart", type=Path, help="where to write the chart of errors (SVG)")
     args = parser.parse_args(argv)
     if not args.data.is_dir():
         print(f"bench surges: no data at {args.data}; give --data DIR", file=sys.stderr)
         return 0
     rules = load_rules()
-    scored: dict[str, list[tuple[float, bool]]] = {"earlier": [], "later": []}
+    ended: dict[str, list[Ended]] = {"earlier": [], "later": []}
     points = {}
     for name in ("ru", "en"):
         rows = read(args.data / f"stream_{name}.jsonl")
@@ -281,10 +292,11 @@ def main(argv: Sequence[str]) -> int:
         middle = times[len(times) // 2]
         show("Qulaq, earlier half", score_stream(rows, alerts, to=middle))
         show("Qulaq, later half", score_stream(rows, alerts, since=middle))
-        scored["earlier"] += calibration(rows, [v for v in told if v.window_start.timestamp() < middle])
-        scored["later"] += calibration(rows, [v for v in told if v.window_start.timestamp() >= middle])
+        ended["earlier"] += calibration(rows, [v for v in told if v.window_start.timestamp() < middle], rules.bias)
+        ended["later"] += calibration(rows, [v for v in told if v.window_start.timestamp() >= middle], rules.bias)
         show("reference rule, 1 h", score_stream(rows, reference_rule(seen, 3600)))
         show("reference rule, 6 h", score_stream(rows, reference_rule(seen, 6 * 3600)))
+        peers(rows, seen, args.peer_seconds)
         copied = [r for r in rows if not (r["campaign_label"] and "hashtag" in r["campaign_label"])]
         copied = [r for r in copied if not r["campaign_label"] or re.search(r"\w", re.sub(r"#\w+", "", r["text"]))]
         bare = without_labels(copied, tags=False)
@@ -302,10 +314,12 @@ def main(argv: Sequence[str]) -> int:
         whole = time.process_time() - start
         print(f"  speed {len(posts) / whole:,.0f} posts/s, p50 {statistics.median(spent) * 1e6:.0f} us, "
               f"p99 {sorted(spent)[int(0.99 * len(spent))] * 1e3:.2f} ms")
-    for half, pairs in scored.items():
-        print(f"calibration, {half} halves of both streams: error {calibration_error(pairs):.3f} over {len(pairs)} surges")
-    whole_error = calibration_error(scored["earlier"] + scored["later"])
-    print(f"calibration, both: error {whole_error:.3f}")
+    whole, knots = ended["earlier"] + ended["later"], rules.calibrated_points
+    print(f"calibration over {len(whole)} surges: error {error([(e.score, e.true) for e in whole]):.3f}")
+    for half, other in (("earlier", "later"), ("later", "earlier")):
+        print(f"  fitted on the {half} halves of both streams: error on the {other} ones "
+              f"{held_out(ended[half], ended[other], knots, rules.told_openly):.3f} over {len(ended[other])} surges")
+    print(f"  calibrated_scores fitted on all of this: {fitted(whole, knots)}")
     for file in ("organic_crisislex.jsonl", "organic_outage_city.jsonl"):
         for harder in (False, True):
             events = crisis_events(args.data / file, rules, harder)
