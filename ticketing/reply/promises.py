@@ -122,6 +122,8 @@ class Finder:
         for phrase in phrases(line, when)[:MOST]:
             start, end = line.sentence(phrase.first)
             marks = {mark for i in range(start, end) for mark, _ in groups.get(i, ())}
+            if phrase.frame == "ref" and phrase.kind in ("year", "current"):
+                continue                # the budget of a year
             if phrase.kind != "term" or not marks & {"legal", "citizen"}:
                 return True
         return False
@@ -216,7 +218,7 @@ class _Sentence:
         start, end = self._clause(phrase.first, phrase.last)
         if self._has("citizen", start, end) or self._can(start, end) or self._not(start, end) or self._scheduled(phrase, start, end) or self._has("negated", start, end):
             return False
-        if self._has("other", self.start, end) and not self._has("contractor", start, end):
+        if self._has("other", self._turned(start), end) and not self._has("contractor", start, end):
             return False
         if phrase.kind == "term" and (self._has("legal", self.start, self.end) or (
                 phrase.due == when.working(LEGAL_DAYS) and self._has("appeal", self.start, self.end))):
@@ -234,6 +236,11 @@ class _Sentence:
         start, end = self.line.sentence(at)
         lead = {t.text for t in tokens[start:min(end, start + 4)]}
         return self._has("money", start, end) and not lead.isdisjoint(_OF_TERMS)
+
+    def _turned(self, start: int) -> int:
+        """Where the part of the sentence begins that a clause belongs to: behind ", но" another one may act."""
+        words, base = self.words, self.start
+        return max((i + 1 for i in range(base + 1, start + 1) if i - base < len(words) and words[i - base] in _BUT and words[i - base - 1] == ","), default=base)
 
     def _quotation(self, phrase: Phrase) -> bool:
         """Whether the phrase stands inside quotation marks."""
@@ -317,6 +324,7 @@ class _Sentence:
         return tense in ("future", "plan")
 
 
+_BUT = frozenset(fold("но однако зато бірақ алайда дегенмен").split())
 _OF_TERMS = frozenset(fold("срок сроки мерзім мерзімі мерзімдер реализация работы жұмыстар бұл это при орындау орындалуы іске начало выполнение").split())
 
 
