@@ -49,6 +49,8 @@ _YOURS = re.compile(r"\w{2,}(?:у|уы|уи)н?(?:ыныз|иниз|ныз|ни�
 _NEEDED = frozenset(fold("керек қажет тиіс сұраймыз өтінеміз болады мүмкін қажет").split())
 _KK_NOT = re.compile(r"\w{2,}(?:ма|ме|ба|бе|па|пе)(?:йды|йди|ймыз|ймиз|ган|ген|йтин|йтын)")
 """What is not done: енгізілмеген, жөнделмейді; a participle before its noun (орындалмаған жұмыс) is left to the clause's verb."""
+_KK_PAST_NOT = re.compile(r"(?!ком)\w*(?:[аеыиоурлй]м[ае]|[жзмн]б[ае]|[кпстшх]п[ае])(?:ды|ди)")
+"""What was not done: болмады, жетпеді. After other sounds it is the stem's own: жабады, себеді will be."""
 _IF = re.compile(r"\w{3,}(?:са|се)(?:к|к|ныз|низ)?")
 _KK_GERUND = re.compile(r"\w{2,}(?:ып|ип|йп|п)")
 DONE = re.compile(
@@ -174,6 +176,8 @@ class _Sentence:
     def _kazakh(self, word: str, at: int) -> str | None:
         if len(word) < 5 or ":" in word:
             return None
+        if _KK_PAST_NOT.fullmatch(word):
+            return "done"
         if _SAID.fullmatch(word):
             return "done"
         if _KK_FUTURE.fullmatch(word):
@@ -237,6 +241,12 @@ class _Sentence:
         lead = {t.text for t in tokens[start:min(end, start + 4)]}
         return self._has("money", start, end) and not lead.isdisjoint(_OF_TERMS)
 
+    def _bare(self, phrase: Phrase) -> bool:
+        """Whether a part without a verb names the date behind a dash: договор подписан, поставка — до 20 декабря."""
+        start, end = self._segment(phrase)
+        at = phrase.first - self.start
+        return at > 0 and start > self.start and self.words[at - 1] in ("-", ":") and not any(start <= i < end for i in self.verbs)
+
     def _turned(self, start: int) -> int:
         """Where the part of the sentence begins that a clause belongs to: behind ", но" another one may act."""
         words, base = self.words, self.start
@@ -277,6 +287,8 @@ class _Sentence:
             return True
         if any(_YOURS.fullmatch(w) and not _NEEDED.isdisjoint(words[i + 1:i + 3]) for i, w in enumerate(words)):
             return True
+        if any(w.startswith(("кужат", "отиним")) for w in words) and any(w.startswith(("кабылдан", "тапсыр")) for w in words):
+            return True
         return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in pairwise(words))
 
     def _not(self, start: int, end: int) -> bool:
@@ -298,6 +310,8 @@ class _Sentence:
 
     def _tense(self, phrase: Phrase, start: int, end: int, when: When) -> bool:
         verbs = {i: t for i, t in self.verbs.items() if start <= i < end and not phrase.first <= i <= phrase.last}
+        if phrase.frame == "from" and phrase.due <= when.day:
+            return False                # from today on
         if phrase.frame == "from":
             return "future" in verbs.values() and (phrase.full or (phrase.due - when.day).days <= LONG)
         tense = None
@@ -318,7 +332,7 @@ class _Sentence:
         if phrase.frame == "in" and phrase.kind == "date" and not phrase.full and (phrase.due - when.day).days > LONG:
             return False                # 1 марта, said on the 3rd, is a day gone
         if phrase.frame == "by":
-            if tense != "done":
+            if tense != "done" or self._bare(phrase):
                 return True
             return phrase.full and phrase.kind in ("date", "month", "season", "quarter") and phrase.due > when.day
         return tense in ("future", "plan")
