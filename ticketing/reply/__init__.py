@@ -76,7 +76,8 @@ class Checker:
         language = language_of(text, self._language)
         substance = self._reader(text, when)
         warnings: list[Warning] = []
-        if brush_off(self._brush_off, core(text), substance):
+        promised = tuple(self._finder.promises(text, when))
+        if not promised and brush_off(self._brush_off, core(text), substance):
             warnings.append("brush_off")
         elif substance.no_specifics or substance.nothing:       # nothing known, yet no brush-off: an action that no list has
             warnings.append("no_specifics")
@@ -86,7 +87,7 @@ class Checker:
             warnings.append("personal_data")
         if earlier is not None and earlier.copied(text) is not None:
             warnings.append("copied")
-        return Findings(language, tuple(self._finder.promises(text, when)), tuple(warnings))
+        return Findings(language, promised, tuple(warnings))
 
     def _when(self, published_at: datetime) -> When:
         return When(published_at if published_at.tzinfo else published_at.replace(tzinfo=UTC), self._calendar)

@@ -387,6 +387,9 @@ _GRAMMAR: tuple[tuple[str, str, Callable[[re.Match[str], When], tuple[date | Non
     ("term", _plain(rf"(?:алдағы|жақын|таяу|келесі) {RANGE}(?P<n>{N}) (?:{WORKING} )?{UNIT}"), _span),
     ("term", _plain(r"(?:в течение|в течении|через|за|спустя) (?:полутор\w|полтор\w) (?P<unit>недел\w|месяц\w{1,2}|год\w|час\w{1,2})"), _half_more),
     ("term", _plain(r"(?:(?P<half>жарты) |\S+ жарым )(?P<unit>ай|жыл|апта|күн|сағат)\w{0,4} (?:ішінде|кейін|соң|мерзімде)"), _half_more),
+    ("term", _plain(rf"(?:займ[её]т|займут|потребуется|потребуются|уйд[её]т|продлится|продлятся|составит) (?:до |около |не более |примерно |ориентировочно )?{RANGE}(?P<n>{N}) (?:\( \S+ \) )?(?:{WORKING} )?{UNIT}"), _span),
+    ("term", _plain(rf"{RANGE}(?P<n>{N}) (?:{WORKING} )?{UNIT} де[ий]{{1,2}}н(?= (?:созыл|жалғас|алады|уақыт))"), _span),
+    ("term", _plain(rf"срок (?:(?:выполнения|исполнения|проведения|завершения|устранения|ремонта|работ|поставки|изготовления) ){{0,2}}(?:- |: )?{RANGE}(?P<n>{N}) (?:{WORKING} )?{UNIT}"), _span),
     ("term", _plain(rf"не позднее (?:чем через )?(?P<n>{N}) (?:{WORKING} )?{UNIT}"), _span),
     ("current", rf"{PART} (?:(?:{NOW}|{LATER}) )?(?:{WORKING} )?{PERIOD}", _current),
     ("current", rf"(?:(?:{NOW}|{LATER}) )?(?:{WORKING} )?{PERIOD} {PART_KK}", _current),
@@ -408,6 +411,8 @@ _FROM = re.compile(_plain(r" (?:с|со|начиная с|после|от)(?: \d
 _REF = re.compile(_plain(r" (?:прошл\w{2,3}|прошедш\w{2,3}|минувш\w{2,3}|өткен|былтыр\w{0,4}|от|за|№|датированн\w{2,3}|из|не ранее(?: чем)?|не раньше(?: чем)?|ранее|раньше|после|жарияланған|по состоянию на|на период с)(?: :)? $"))
 _REF_AFTER = re.compile(_plain(
     r" (?:(?:жыл\w{0,4}|күн\w{0,2}) )?(?:№|жарияланған|жолдаған|жолданған|түскен|келіп|тіркелген|жіберген|жіберілген|қол қойылған|бекітілген|қабылданған|шыққан|жазған|болған|жағдай\w{0,3} бойынша|ерте емес|бұрын емес)(?= )"))
+_BUDGET = re.compile(r" (?:бюджет\w*|смет\w{1,2}) (?:\S+ )?(?:на )?$")
+_BUDGET_AFTER = re.compile(r" (?:\S+ )?бюджет")
 _NOT_AFTER = re.compile(_plain(r" (?:(?:де[ий]{1,2}н|қарай|ішінде) )?емес(?= )"))
 _FROM_AFTER = re.compile(_plain(r" (?:бастап|кейін|соң|бері)(?= )"))
 _DOC_ENDING = re.compile(r":(?:дагы|деги|тагы|теги|гы|ги|кы|ки|ындагы|индеги|сындагы|ынан|инен|дан|ден|тан|тен|нан|нен)$")
@@ -453,6 +458,8 @@ def _frame(line: str, start: int, end: int, kind: str, said: str) -> tuple[Frame
     by = _BY.search(" " + before if start < 48 else before)
     if _NOT_AFTER.match(line, end) or before.endswith((" не до ", " не к ", " не в ", " не на ", " не через ")):
         return "ref", start, end        # не до 1 декабря, а до 10-го
+    if kind in ("year", "current") and (_BUDGET.search(before) or _BUDGET_AFTER.match(line, end)):
+        return "ref", start, end        # the budget of a year
     if kind == "term":
         if _EVENT.match(line, end) or before.endswith(" не "):
             return "ref", start, end
@@ -471,7 +478,7 @@ def _frame(line: str, start: int, end: int, kind: str, said: str) -> tuple[Frame
         return "from", start, end
     if kind in ("month", "season", "quarter") and _GENITIVE.search(last) and not by:
         return "ref", start, end        # қараша айының төлемі
-    if (kind in ("date", "month", "day") and _REF_AFTER.match(line, end)) or (_DOC_ENDING.search(last) and kind in ("date", "month", "year", "day")):
+    if (kind in ("date", "month", "day") and _REF_AFTER.match(line, end) and not (kind == "month" and line.startswith(" №", end))) or (_DOC_ENDING.search(last) and kind in ("date", "month", "year", "day")):
         return "ref", start, end
     if said.startswith(("конц", "конец", "сон")) and before.endswith((" к ", " до ")):
         return "by", start, end

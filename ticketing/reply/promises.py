@@ -49,6 +49,8 @@ _YOURS = re.compile(r"\w{2,}(?:у|уы|уи)н?(?:ыныз|иниз|ныз|ни�
 _NEEDED = frozenset(fold("керек қажет тиіс сұраймыз өтінеміз болады мүмкін қажет").split())
 _KK_NOT = re.compile(r"\w{2,}(?:ма|ме|ба|бе|па|пе)(?:йды|йди|ймыз|ймиз|ган|ген|йтин|йтын)")
 """What is not done: енгізілмеген, жөнделмейді; a participle before its noun (орындалмаған жұмыс) is left to the clause's verb."""
+_KK_PAST_NOT = re.compile(r"(?!ком)\w*(?:[аеыиоурлй]м[ае]|[жзмн]б[ае]|[кпстшх]п[ае])(?:ды|ди)")
+"""What was not done: болмады, жетпеді. After other sounds it is the stem's own: жабады, себеді will be."""
 _IF = re.compile(r"\w{3,}(?:са|се)(?:к|к|ныз|низ)?")
 _KK_GERUND = re.compile(r"\w{2,}(?:ып|ип|йп|п)")
 DONE = re.compile(
@@ -122,6 +124,8 @@ class Finder:
         for phrase in phrases(line, when)[:MOST]:
             start, end = line.sentence(phrase.first)
             marks = {mark for i in range(start, end) for mark, _ in groups.get(i, ())}
+            if phrase.frame == "ref" and phrase.kind in ("year", "current"):
+                continue                # the budget of a year
             if phrase.kind != "term" or not marks & {"legal", "citizen"}:
                 return True
         return False
@@ -172,6 +176,8 @@ class _Sentence:
     def _kazakh(self, word: str, at: int) -> str | None:
         if len(word) < 5 or ":" in word:
             return None
+        if _KK_PAST_NOT.fullmatch(word):
+            return "done"
         if _SAID.fullmatch(word):
             return "done"
         if _KK_FUTURE.fullmatch(word):
@@ -216,7 +222,7 @@ class _Sentence:
         start, end = self._clause(phrase.first, phrase.last)
         if self._has("citizen", start, end) or self._can(start, end) or self._not(start, end) or self._scheduled(phrase, start, end) or self._has("negated", start, end):
             return False
-        if self._has("other", self.start, end) and not self._has("contractor", start, end):
+        if self._has("other", self._turned(start), end) and not self._has("contractor", start, end):
             return False
         if phrase.kind == "term" and (self._has("legal", self.start, self.end) or (
                 phrase.due == when.working(LEGAL_DAYS) and self._has("appeal", self.start, self.end))):
@@ -234,6 +240,17 @@ class _Sentence:
         start, end = self.line.sentence(at)
         lead = {t.text for t in tokens[start:min(end, start + 4)]}
         return self._has("money", start, end) and not lead.isdisjoint(_OF_TERMS)
+
+    def _bare(self, phrase: Phrase) -> bool:
+        """Whether a part without a verb names the date behind a dash: договор подписан, поставка — до 20 декабря."""
+        start, end = self._segment(phrase)
+        at = phrase.first - self.start
+        return at > 0 and start > self.start and self.words[at - 1] in ("-", ":") and not any(start <= i < end for i in self.verbs)
+
+    def _turned(self, start: int) -> int:
+        """Where the part of the sentence begins that a clause belongs to: behind ", но" another one may act."""
+        words, base = self.words, self.start
+        return max((i + 1 for i in range(base + 1, start + 1) if i - base < len(words) and words[i - base] in _BUT and words[i - base - 1] == ","), default=base)
 
     def _quotation(self, phrase: Phrase) -> bool:
         """Whether the phrase stands inside quotation marks."""
@@ -270,6 +287,8 @@ class _Sentence:
             return True
         if any(_YOURS.fullmatch(w) and not _NEEDED.isdisjoint(words[i + 1:i + 3]) for i, w in enumerate(words)):
             return True
+        if any(w.startswith(("кужат", "отиним")) for w in words) and any(w.startswith(("кабылдан", "тапсыр")) for w in words):
+            return True
         return any(w.startswith(("аласыз", "аласын", "алатын")) and before[-1:] in "аейп" and ":" not in before for before, w in pairwise(words))
 
     def _not(self, start: int, end: int) -> bool:
@@ -291,6 +310,8 @@ class _Sentence:
 
     def _tense(self, phrase: Phrase, start: int, end: int, when: When) -> bool:
         verbs = {i: t for i, t in self.verbs.items() if start <= i < end and not phrase.first <= i <= phrase.last}
+        if phrase.frame == "from" and phrase.due <= when.day:
+            return False                # from today on
         if phrase.frame == "from":
             return "future" in verbs.values() and (phrase.full or (phrase.due - when.day).days <= LONG)
         tense = None
@@ -311,12 +332,13 @@ class _Sentence:
         if phrase.frame == "in" and phrase.kind == "date" and not phrase.full and (phrase.due - when.day).days > LONG:
             return False                # 1 марта, said on the 3rd, is a day gone
         if phrase.frame == "by":
-            if tense != "done":
+            if tense != "done" or self._bare(phrase):
                 return True
             return phrase.full and phrase.kind in ("date", "month", "season", "quarter") and phrase.due > when.day
         return tense in ("future", "plan")
 
 
+_BUT = frozenset(fold("но однако зато бірақ алайда дегенмен").split())
 _OF_TERMS = frozenset(fold("срок сроки мерзім мерзімі мерзімдер реализация работы жұмыстар бұл это при орындау орындалуы іске начало выполнение").split())
 
 

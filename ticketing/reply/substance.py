@@ -45,6 +45,10 @@ _NAMED = re.compile(rf"[«\"“][{_U}][^»\"”\n]{{2,60}}[»\"”]|(?<!\w)[{_U}
                     rf"|(?<!\w)[{_U}][{_L}]{{2,20}}[ \t][{_U}][{_L}]{{2,20}}[ \t]?(?:[{_U}][{_L}]{{2,20}}(?:вич|вна|ұлы|қызы|улы|кызы)\w{{0,3}})|[{_U}][{_L}]{{2,20}}[ \t](?:[{_U}][{_L}]{{2,20}}(?:ов|ев|ин|ова|ева|ина|бек|бай|хан)(?:а|у|ым|ой)?)(?!\w)")
 _PHONE = re.compile(r"(?<![\d.])(?:\+?[78][ (-]{0,2}\d{3,4}[ )-]{0,2}[\d -]{5,10}\d|\d{2}-\d{2}-\d{2}|\d{3}-\d{3}|1[0-4]\d{1,2}(?= номер|$|[.,! )])|(?<=тел\. )\d{3,6}|(?<=телефону )\d{3,4}|109|1414|112)(?!\d)|https?://|www\.|\w\.(?:kz|gov)\b|@\w{3}")
 
+_REGULAR = re.compile(
+    r"(?i)(?<!\w)(?:по (?:понедельник|вторник|сред|четверг|пятниц|суббот|воскресен)\w{1,3}|ежедневн\w{1,2}|еженедельн\w{1,2}|кажд(?:ый|ую|ое) (?:день|недел\w|час\w?|утро|понедельник|вторник|сред\w|четверг|пятниц\w|суббот\w|воскресенье)"
+    r"|(?:күн|апта|ай|дүйсенбі|сейсенбі|сәрсенбі|бейсенбі|жұма|сенбі|жексенбі) сайын|(?:дүйсенбі|сейсенбі|сәрсенбі|бейсенбі|жұма|сенбі|жексенбі) күндері|күнделікті)(?!\w)|(?<![\d.])(?:[01]?\d|2[0-3]):[0-5]\d(?!\d)")
+"""When something is done again and again, or at what hour."""
 _DOES = re.compile(r"(?!замен|смен|цен|стен|охран|стран|экран|план|кран|колон)\w{4,}(?:ен|ан|ят|ыт)(?:а|о|ы)|\w{3,}(?:ылды|илди|лынды|линди|ланды|ленди|ылады|иледи|ылатын|илетин|ылып|илип)")
 """Passives, of what was or will be done; they count where nothing vague or of paper is in the text."""
 
@@ -118,7 +122,7 @@ class Reader:
                 marks.add("action")
             dated = dated or self.finder.dated(line, when)
         return Substance(
-            action="action" in marks, fact="cause" in marks or bool(_NUMBER.search(said)), when=dated,
+            action="action" in marks, fact="cause" in marks or bool(_NUMBER.search(said)), when=dated or bool(_REGULAR.search(said)),
             where=bool(_PLACE.search(said)), who="body" in marks or bool(_NAMED.search(said) or _PHONE.search(said)), ask="ask" in marks)
 
 
