@@ -7,16 +7,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from scene import NOW, PAVLODAR, a_post, feed, said
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from monitor.core.classify import subject
 from monitor.core.text import Text
 from ticketing import alike
 from ticketing.merging import authors
+from ticketing.notify import queries
+from ticketing.notify.message import Item, Person, Wording
+from ticketing.notify.names import KnownNames
 from ticketing.register import verify
 from ticketing.same_problem import Case, likeness
 from ticketing.service import Actor
-from ticketing.tables import merge_proposal, ticket
+from ticketing.tables import answer, merge_proposal, ticket
 
 PAIRS = Path(__file__).with_name("same_problem.tsv")
 HEAT = "На Естая 83 третий день нет отопления, дети мёрзнут, в квартире плюс одиннадцать"
@@ -75,3 +78,24 @@ def test_near_identical_at_one_place_is_joined_and_the_rest_proposed(db, service
     with db.reading() as c:
         assert c.execute(select(ticket.c.status).where(ticket.c.number == two.number)).scalar_one() == "assigned", "what a person parted stays so"
         assert verify(c).broken == ()
+
+
+def test_a_new_card_is_told_to_staff_with_what_was_answered_there_before(db, service, staff) -> None:
+    feed(db, service, (a_post("1", "Угол Естая и Кутузова, открытый люк"), said(topic="roads", location_text="Угол Естая и Кутузова")))
+    feed(db, service, (a_post("2", "На Естая 83 яма"), said(topic="roads", location_text="Естая 83")))
+    with db.begin() as c:
+        first, other = c.execute(select(ticket.c.number).order_by(ticket.c.id)).scalars()
+        c.execute(update(ticket).where(ticket.c.number.in_([first, other])).values(status="closed", closed_at=NOW))
+        c.execute(insert(answer).values(ticket=first, kind="final", language="ru", text="Люк восстановлен <b>20 ноября</b>.", state="published",
+                                        version=1, warnings=[], author=staff["aigul"], made_at=NOW, published_at=NOW))
+    later = NOW + timedelta(days=12)
+    feed(db, service, (a_post("3", "Естай мен Кутузов қиылысында люк тағы ашық"), said(topic="roads", location_text="Естай мен Кутузов қиылысында")))
+    with db.reading() as c:
+        new = c.execute(select(ticket.c.number).order_by(ticket.c.id.desc()).limit(1)).scalar_one()
+        facts = queries.facts(c, [new], words=True)[new]
+    assert [one.number for one in facts.before] == [first], "the hole at a house of the same street is another matter"
+    for tongue, ago in (("ru", "12 дней назад"), ("kk", "12 күн бұрын")):
+        text = Wording(KnownNames(service.desk.knowledge.registry, service.desk.knowledge.topics)).cards(
+            [Item(facts)], Person(staff["aigul"], "Айгүл", tongue, "officer", PAVLODAR), later).html
+        assert ago in text
+        assert "&lt;b&gt;20 ноября" in text, "an answer is text"
