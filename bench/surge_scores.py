@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-WIDTH = 0.7
+WIDTH = 0.5
 """Points over which the share of campaigns is averaged (a Gaussian's standard deviation): less follows single surges."""
 
 

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -280,6 +280,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     rules = load_rules()
     ended: dict[str, list[Ended]] = {"earlier": [], "later": []}
+    shown: dict[str, list[Ended]] = {"earlier": [], "later": []}
     points = {}
     for name in ("ru", "en"):
         rows = read(args.data / f"stream_{name}.jsonl")
@@ -292,8 +293,10 @@ def main(argv: Sequence[str]) -> int:
         middle = times[len(times) // 2]
         show("Qulaq, earlier half", score_stream(rows, alerts, to=middle))
         show("Qulaq, later half", score_stream(rows, alerts, since=middle))
-        ended["earlier"] += calibration(rows, [v for v in told if v.window_start.timestamp() < middle], rules.bias)
-        ended["later"] += calibration(rows, [v for v in told if v.window_start.timestamp() >= middle], rules.bias)
+        every = verdicts(seen, replace(rules, told_from=0.0))
+        for into, said in ((ended, every), (shown, told)):
+            into["earlier"] += calibration(rows, [v for v in said if v.window_start.timestamp() < middle], rules.bias)
+            into["later"] += calibration(rows, [v for v in said if v.window_start.timestamp() >= middle], rules.bias)
         show("reference rule, 1 h", score_stream(rows, reference_rule(seen, 3600)))
         show("reference rule, 6 h", score_stream(rows, reference_rule(seen, 6 * 3600)))
         peers(rows, seen, args.peer_seconds)
@@ -314,12 +317,13 @@ def main(argv: Sequence[str]) -> int:
         whole = time.process_time() - start
         print(f"  speed {len(posts) / whole:,.0f} posts/s, p50 {statistics.median(spent) * 1e6:.0f} us, "
               f"p99 {sorted(spent)[int(0.99 * len(spent))] * 1e3:.2f} ms")
-    whole, knots = ended["earlier"] + ended["later"], rules.calibrated_points
-    print(f"calibration over {len(whole)} surges: error {error([(e.score, e.true) for e in whole]):.3f}")
-    for half, other in (("earlier", "later"), ("later", "earlier")):
-        print(f"  fitted on the {half} halves of both streams: error on the {other} ones "
-              f"{held_out(ended[half], ended[other], knots, rules.told_openly):.3f} over {len(ended[other])} surges")
-    print(f"  calibrated_scores fitted on all of this: {fitted(whole, knots)}")
+    knots, open_at = rules.calibrated_points, rules.told_openly
+    for name, those in (("all surges", ended), ("those that are told", shown)):
+        whole = those["earlier"] + those["later"]
+        print(f"calibration over {len(whole)}, {name}: error {error([(e.score, e.true) for e in whole]):.3f}; fitted on all of one half, "
+              f"measured on the other: {held_out(ended['earlier'], those['later'], knots, open_at):.3f} and "
+              f"{held_out(ended['later'], those['earlier'], knots, open_at):.3f}")
+    print(f"  calibrated_scores fitted on all of this: {fitted(ended['earlier'] + ended['later'], knots)}")
     for file in ("organic_crisislex.jsonl", "organic_outage_city.jsonl"):
         for harder in (False, True):
             events = crisis_events(args.data / file, rules, harder)
