@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from chromium import chromium, chromium_server  # noqa: F401 - fixtures
 from web_client import Browser, sign_in
 from web_scene import NOW, make_service, put_morning, put_people, put_sources
 

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from sqlalchemy import delete
 from web_scene import NOW, PASSWORD, PAVLODAR, one
 
-from tests.conftest import skip
 from ticketing.citizens import told
 from ticketing.service import Actor
 from ticketing.tables import session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTHS = {1440: 900, 768: 1024, 390: 844}
 PATHS = ("/", "/triage", "/tickets", "/tickets/551-2026-2", "/sources", "/wall", "/?q=жоқ", "/?akimat=Жамбыл ауданы")
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    if CHROMIUM is None:
-        skip("no chromium; apt-get install chromium")
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

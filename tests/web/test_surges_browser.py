@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from playwright.async_api import expect
-from test_browser import CONTRAST, SMALL, chromium, window  # noqa: F401 - fixtures, too
+from test_browser import CONTRAST, SMALL, window  # noqa: F401 - a fixture, too
 from test_surges import campaign  # noqa: F401 - a fixture
 from web_scene import NOW, PAVLODAR
 
