@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 from monitor.core.lexicon import Hit, Lexicon
@@ -84,6 +85,12 @@ def topical(text: Text, lexicon: Lexicon) -> bool:
     return any(isinstance(mark, TopicWord) for hit in Lexicon.find(lexicon, text) for mark in hit.marks)
 
 
+@lru_cache(maxsize=2_000)
+def _pairs(danger: tuple[str, ...]) -> dict[str, float]:
+    """Each two of the signs of danger, as one sign."""
+    return {f"{one}+{other.partition(':')[2]}": 1.0 for one, other in combinations(danger, 2)}
+
+
 def listed(text: Text, lexicon: Lexicon) -> Listed:
     """All that the word lists know in a text: `topic:CODE`, `kind:KIND`, `urgency:PART` and each two parts, `urgency:PART+PART`."""
     weights: dict[str, float] = {}
@@ -108,8 +115,7 @@ def listed(text: Text, lexicon: Lexicon) -> Listed:
                 continue
             first.setdefault(name, hit)
             weights[name] = weights.get(name, 0.0) + weight if weight else 1.0
-    danger = sorted(name for name in weights if name.startswith("urgency:"))
-    weights.update((f"{one}+{other.partition(':')[2]}", 1.0) for one, other in combinations(danger, 2))
+    weights.update(_pairs(tuple(sorted(name for name in weights if name.startswith("urgency:")))))
     return Listed(weights, first)
 
 

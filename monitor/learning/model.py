@@ -37,8 +37,11 @@ EVEN, EVEN_TOGETHER = 0.3, 0.45
 """The share of a label's log-count taken off its score (logit adjustment, Menon et al. 2021, arXiv:2007.07314); the second where
 three readers speak together, whose probabilities are less sharp."""
 COST, CONTEXT = 0.5, 1.0
-NETWORK_FROM, NETWORKS, NETWORK_TERMS, UNITS, ROUNDS = 5_000, 3, 15_000, 60, 8
-"""Rows from which networks help, how many, the terms they see, their hidden units, and how often they see each row."""
+NETWORK_FROM, NETWORK_TERMS, UNITS = 5_000, (15_000, 30_000, 15_000), 120
+"""Rows from which networks help, the terms that each of them sees (different ones err differently), and their hidden units."""
+ROUNDS, BATCH, RATE = 5, 256, 3e-3
+"""How often a network sees each row, how many rows at once, and Adam's step. Measured on the St Petersburg appeals: more rounds
+learn the rows by heart."""
 ENOUGH = 300
 """Rows from which the readers beside the linear part are worth their time."""
 STACK_UP_TO, STACK_WEIGHT, STACK_SHARPNESS, FOLDS = 10_000, 0.7, 5.0, 4
@@ -248,7 +251,7 @@ def fit(examples: Sequence[Example], target: str, context: Sequence[str] = ()) -
     stack, margins = scored.get(hint or "", (None, None))
     linear = learn_linear(x if margins is None else with_scores(x, [margins]), y, len(labels))
     side = learn_side(x, y, len(labels), list(scored.values())) if few else None
-    networks = tuple(learn_network(x, y, seed) for seed in range(NETWORKS)) if len(rows) >= NETWORK_FROM else ()
+    networks = learn_networks(x, y) if len(rows) >= NETWORK_FROM else ()
     between = way_between(rows, context) if networks and context else None
     way = learn_way(x, y, rows, between, len(labels)) if between else None
     facts = Facts(len(examples), len(rows), told_by=hint, way=between if way else None)
@@ -262,12 +265,17 @@ def learn_linear(x: Any, y: npt.NDArray[Any], labels: int) -> Linear:
     return _whole(machine.coef_.T, machine.intercept_, machine.classes_, x.shape[1], labels, -3.0)
 
 
-def learn_network(x: Any, y: npt.NDArray[Any], seed: int) -> Network:
-    """A hidden layer that the labels share."""
+def learn_networks(x: Any, y: npt.NDArray[Any]) -> tuple[Network, ...]:
+    """Networks that see more or fewer of the terms, each drawn with a seed of its own."""
+    return tuple(learn_network(x, y, terms, seed) for seed, terms in enumerate(NETWORK_TERMS))
+
+
+def learn_network(x: Any, y: npt.NDArray[Any], terms: int, seed: int) -> Network:
+    """A hidden layer that the labels share, over the `terms` most often seen."""
     often = np.asarray((x > 0).sum(axis=0)).ravel()
-    seen = np.sort(np.argsort(-often, kind="stable")[:NETWORK_TERMS]).astype(np.int32)
-    machine = MLPClassifier((UNITS,), batch_size=128, learning_rate_init=2e-3, max_iter=ROUNDS, n_iter_no_change=ROUNDS,
-                            random_state=seed)
+    seen = np.sort(np.argsort(-often, kind="stable")[:terms]).astype(np.int32)
+    machine = MLPClassifier((UNITS,), batch_size=min(BATCH, max(8, len(y) // 20)), learning_rate_init=RATE, max_iter=ROUNDS,
+                            n_iter_no_change=ROUNDS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)     # it is meant to stop early
         machine.fit(x[:, seen], y)
@@ -308,8 +316,8 @@ def learn_way(x: Any, y: npt.NDArray[Any], rows: Sequence[Example], name: str, l
     known = np.asarray([i for i, v in enumerate(values) if v is not None])
     of = np.asarray([place[v] for v in values if v is not None])
     seen = Counter((at[rows[i].context], int(value), int(y[i])) for i, value in zip(known, of, strict=True))
-    return Way(learn_linear(x[known], of, len(kinds)), tuple(learn_network(x[known], of, seed) for seed in range(NETWORKS)),
-               combinations, np.asarray([(*cell, count) for cell, count in sorted(seen.items())], np.int32), labels)
+    return Way(learn_linear(x[known], of, len(kinds)), learn_networks(x[known], of), combinations,
+               np.asarray([(*cell, count) for cell, count in sorted(seen.items())], np.int32), labels)
 
 
 def learn_side(x: Any, y: npt.NDArray[Any], labels: int, scored: Sequence[tuple[Linear, Floats]]) -> Beside:
