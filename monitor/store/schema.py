@@ -59,9 +59,7 @@ def _upgraded(db: Database) -> tuple[str | None, str]:
         before = MigrationContext.configure(c).get_current_revision()
         if before == newest():
             return before, before
-        known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-        if before is not None and before not in known:
-            raise UnusableDatabase(f"{db.name}: written by a newer Qulaq (revision {before}); install that version")
+        _not_newer(db, before)
         if before is None and (there := _foreign_tables(c)):
             raise UnusableDatabase(f"{db.name}: holds the tables of another program ({', '.join(there[:3])}…); "
                                    "give Qulaq a database of its own")
@@ -76,9 +74,16 @@ def expect_register(db: Database) -> None:
         if not {"entry", "head", "ticket"} <= set(inspect(c).get_table_names()):
             raise UnusableDatabase(f"{db.name}: there is no register in it; check --db")
         revision = MigrationContext.configure(c).get_current_revision()
+        _not_newer(db, revision)
         if revision not in (None, newest()):    # None: made by the tables themselves
-            raise UnusableDatabase(f"{db.name}: written by another version of Qulaq (revision {revision}); "
+            raise UnusableDatabase(f"{db.name}: written by an older Qulaq (revision {revision}); "
                                    "bring it to this one first: qulaq db upgrade --db URL")
+
+
+def _not_newer(db: Database, revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise UnusableDatabase(f"{db.name}: written by a newer Qulaq (revision {revision}); install that version")
 
 
 def _foreign_tables(c: Connection) -> list[str]:
