@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from config.languages import N_
 from connectors.base import Batch, Connector, Damaged, Http, waits_of
 from connectors.errors import AuthError, BadPayload, RateLimited, SourceError, Transient
 from monitor.core import spread
@@ -54,7 +55,8 @@ SHORTEST_LIMIT, LONGEST_LIMIT = 1.0, 30 * 86400.0
 """Seconds waited where a network limits us, at least (some say 0 and go on refusing) and at most."""
 BELL_GAP = 2.0
 """Seconds between polls that a doorbell causes, at least (STYLE.md)."""
-TOO_LONG = "it was not asked in time, or its answer took too long"
+NOT_RUNNING = N_("Qulaq was not running")
+TOO_LONG = N_("it was not asked in time, or its answer took too long")
 QUIET_WRITE = 10.0
 """Seconds in which a poll that brought nothing new is not written down again."""
 
@@ -176,7 +178,7 @@ class Collector:
         self._adapt(known)
         if known.state == "up" and known.last_ok_at is not None and now - known.last_ok_at > self._patience(known):
             await self._kept(partial(open_hole, name=self.source.name, since=known.last_ok_at,
-                                     reason="Qulaq was not running"))
+                                     reason=NOT_RUNNING))
         self._known, self._state, self._failures = known, known.state, known.failures
         if known.state in ("refused", "off"):  # we were started again: the operator changed something
             self._state, self._failures = "new", 0

@@ -220,7 +220,7 @@ def words(state: State, code: str, public_url: str) -> str:
             lines.append(f"🔇 <b>{_escaped(_(head) % len(rows))}</b>")
         for r in rows[:MANY]:
             lines.append(_escaped("• " + _(N_("%(name)s: since %(since)s, %(reason)s")) % {
-                "name": _named(r, code), "since": _at(r.since), "reason": str(r.reason)[:120]}))
+                "name": _named(r, code), "since": _at(r.since), "reason": _(str(r.reason))[:120]}))
     if state.quiet:
         lines.append(f"🤫 <b>{_escaped(_(N_('Sources that answer but are unusually silent: %d')) % len(state.quiet))}</b>")
         for r in state.quiet[:MANY]:

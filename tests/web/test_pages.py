@@ -11,6 +11,7 @@ from sqlalchemy import insert, update
 from web_scene import MORNING, NOW, PAVLODAR, SEMEY, a_post, a_verdict, one, put_sources, take_in
 
 from monitor import drifts
+from monitor.collect import NOT_RUNNING
 from monitor.core.post import Author
 from monitor.store.tables import hole, source
 from ticketing.tables import ticket
@@ -202,8 +203,9 @@ async def test_unusual_silence_stands_at_the_top_and_a_refused_part_among_the_ho
     with db.begin() as c:
         c.execute(update(source).where(source.c.name == "telegram-pavlodar").values(quiet_since=NOW - timedelta(hours=2)))
         c.execute(insert(hole).values(source="instagram-pavlodar", part="comments:7", since=NOW - timedelta(hours=1), reason="403 closed"))
-    for language, said, part in (("ru", "telegram-pavlodar отвечает, но необычно молчит", "комментарии 7"),
-                                 ("kk", "telegram-pavlodar жауап береді, бірақ", "пікірлер 7")):
+        c.execute(insert(hole).values(source="vk-ertis", since=NOW - timedelta(hours=9), until=NOW - timedelta(hours=8), reason=NOT_RUNNING))
+    for language, said, part, why in (("ru", "telegram-pavlodar отвечает, но необычно молчит", "комментарии 7", "Qulaq не был запущен"),
+                                      ("kk", "telegram-pavlodar жауап береді, бірақ", "пікірлер 7", "Qulaq жұмыс істемей тұрған")):
         someone = await browse("control", language)
         strip = re.search(r'<div class="strip".*?</div>', await someone.page("/"), re.DOTALL)
         assert strip
@@ -212,6 +214,7 @@ async def test_unusual_silence_stands_at_the_top_and_a_refused_part_among_the_ho
         page = words(await someone.page("/sources"))
         assert part in page
         assert "403 closed" in page
+        assert why in page, "a reason of ours is said in the reader's language"
 
 
 async def test_nothing_there_says_what_to_do(browse, staff, db):
