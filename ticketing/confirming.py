@@ -61,9 +61,9 @@ def stale(c: Connection, number: str, post: Post, now: datetime) -> str | None:
     """Why it is not said any more; None while it is true."""
     row = ticket_by_number(c, number)
     if row is None or row.status in ("void", "redirected"):
-        return "the card is void or was passed on meanwhile"
+        return N_("the card is void or was passed on meanwhile")
     if now - post.published_at > FRESH + AN_HOUR:
-        return "the post is a day old by now"
+        return N_("the post is a day old by now")
     return None
 
 

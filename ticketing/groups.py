@@ -84,7 +84,7 @@ def moved(c: Connection, old: int, new: int, now: datetime) -> None:
     told = select(delivery.c.about).where(delivery.c.recipient == recipient(new))
     queued = (delivery.c.recipient == recipient(old)) & (delivery.c.state == "queued")
     c.execute(update(delivery).where(queued, delivery.c.about.not_in(told)).values(recipient=recipient(new), next_try_at=now))
-    c.execute(update(delivery).where(queued).values(state="dead", reason="the group has it under its new id"))
+    c.execute(update(delivery).where(queued).values(state="dead", reason=N_("the group has it under its new id")))
     c.execute(update(staff_message).where(staff_message.c.chat == old).values(open=False))
 
 

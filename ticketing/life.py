@@ -378,7 +378,7 @@ class Life(Acting):
         """The redirect was undone: what was not said yet is not said, and nothing is owed."""
         c.execute(update(delivery).where(
             delivery.c.about == row.number, delivery.c.kind.startswith("redirected:"), delivery.c.channel.startswith(CHANNEL),
-            delivery.c.state.in_(("queued", "by_hand"))).values(state="dead", reason="the redirect was undone"))
+            delivery.c.state.in_(("queued", "by_hand"))).values(state="dead", reason=N_("the redirect was undone")))
         c.execute(delete(obligation).where(obligation.c.ticket == row.number, obligation.c.kind == "tell_redirected",
                                            obligation.c.kept_at.is_(None)))
 

@@ -22,7 +22,8 @@ from connectors.markup import one_line
 from monitor.backfill import DEFAULT, backfill, first_hole, under_way
 from monitor.by_hand import LONGEST, counter, poll_once
 from monitor.commands import Unusable, first_problem, print_json
-from monitor.core.post import as_utc
+from monitor.core.post import Post, as_utc
+from monitor.core.row import UNKNOWN_TIME
 from monitor.http import WebHttp, scrubbed
 from monitor.limits import Limiter
 from monitor.recording import Played, Tape, answers_of, facts
@@ -35,6 +36,7 @@ from ticketing.feed import sources as sources_of
 from ticketing.feed import with_rhythm
 
 SHOWN = 10
+NO_TIME = "no time given, so when it is read"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,7 +179,7 @@ async def _test(source: Source, as_json: bool, limiter: Limiter | None) -> int:
             print_json({"id": post.native_id, "text": post.text, "created_at": _when(post.published_at), "url": post.url,
                         "author": post.author.display, "in_reply_to_account": post.in_reply_to_account})
         else:
-            print(f"{_when(post.published_at)}  {post.native_id}  {one_line(post.text)[:100]}")  # noqa: T201
+            print(f"{_when(post.published_at) or NO_TIME}  {post.native_id}  {one_line(post.text)[:100]}")  # noqa: T201
     for item in batch.damaged:
         print(f"{source.name}: unreadable: {scrubbed(item.reason, secrets_of(settings))}")  # noqa: T201
     for part in batch.refused:
@@ -185,7 +187,7 @@ async def _test(source: Source, as_json: bool, limiter: Limiter | None) -> int:
     if not as_json:
         if batch.posts:
             print(f"{source.name}: the first one, as it was read:")  # noqa: T201
-            for name, value in {**facts(batch.posts[0]), "author_key": batch.posts[0].author.key}.items():
+            for name, value in {**facts(batch.posts[0]), **_timeless(batch.posts[0]), "author_key": batch.posts[0].author.key}.items():
                 print(f"  {name:<20} {one_line(', '.join(map(str, value)) if isinstance(value, list) else str(value))[:200]}")  # noqa: T201
         print(f"{source.name}: {len(batch.posts)} posts would be taken, {len(batch.inbound)} messages for the bots, "  # noqa: T201
               f"{len(batch.damaged)} unreadable; nothing was stored")
@@ -216,5 +218,9 @@ def _refusal(source: Source, settings: ConnectorSettings, error: Exception) -> s
     return f"{source.name}: {type(error).__name__}: {scrubbed(str(error), secrets_of(settings))}"
 
 
+def _timeless(post: Post) -> dict[str, str]:
+    return {"published_at": NO_TIME} if post.published_at == UNKNOWN_TIME else {}
+
+
 def _when(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(ALMATY).isoformat(timespec="seconds")
+    return None if at is None or at == UNKNOWN_TIME else at.astimezone(ALMATY).isoformat(timespec="seconds")

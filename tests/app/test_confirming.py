@@ -12,6 +12,7 @@ from test_publish import NOW, PAVLODAR, Network, Speaking, scene, states  # noqa
 
 from config.document import ConfigErrors
 from config.knowledge import load_knowledge
+from config.languages import language
 from config.settings import Office, Settings, Source, Web, load
 from monitor.core.judge import Judge
 from monitor.core.post import Author, Post
@@ -107,7 +108,10 @@ async def test_it_is_left_to_nobody_and_ends_with_a_void_card(db, town) -> None:
         service.not_addressed(c, int(post_id[5:]), Actor(1, "head", PAVLODAR), NOW)
     await later(6)
     assert network.said == []
-    assert all(state.startswith("dead") for state in queued(db).values()), queued(db)
+    states = queued(db)
+    assert all(state.startswith("dead") for state in states.values()), states
+    why = next(state.removeprefix("dead ") for state in states.values() if "void" in state)
+    assert all(language(code).gettext(why) != why for code in ("kk", "ru")), "the card shows why in the reader's language"
 
 
 def test_without_the_address_of_the_pages_the_config_says_so(tmp_path, database_url) -> None:

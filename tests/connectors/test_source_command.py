@@ -40,6 +40,7 @@ def test_a_dry_run_prints_what_it_would_take_and_stores_nothing(config: Path, ca
     assert "Акимат Павлодара, где вода?" in said
     assert "2 posts would be taken" in said
     assert "1 unreadable" in said
+    assert "1970" not in said, "a post without a time is said to have none"
     assert not (config.parent / "q.db").exists()
 
 

@@ -211,7 +211,9 @@ async def test_unusual_silence_stands_at_the_top_and_a_refused_part_among_the_ho
         assert strip
         assert said in words(strip[0])
         assert "instagram-pavlodar" not in strip[0]                 # all but those comments is heard
-        page = words(await someone.page("/sources"))
+        page = await someone.page("/sources")
+        assert page.count("data-th=") > 3 * 6, "on a phone each hole, too, is a block whose values are named"
+        page = words(page)
         assert part in page
         assert "403 closed" in page
         assert why in page, "a reason of ours is said in the reader's language"
