@@ -129,7 +129,10 @@ def earlier(row: Row[Any], own: OfficeRules, now: datetime) -> dict[str, tuple[d
     for name in rules.DUES:
         if name == "due_first" and row.first_reaction_at is not None:
             continue
-        anew = recounted(redated.own_steps(getattr(row, f"{name}_derivation")), own.calendar, own.count_from, now)
+        try:
+            anew = recounted(redated.own_steps(getattr(row, f"{name}_derivation")), own.calendar, own.count_from, now)
+        except (ValueError, KeyError, StopIteration):
+            continue    # a derivation that proves nothing: `register verify` tells it, the card is shown all the same
         if anew is not None and anew.at < getattr(row, name):
             found[name] = (anew.at, list(anew.derivation))
     return found
