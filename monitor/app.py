@@ -160,7 +160,7 @@ class App:
                 group.create_task(watch.run(self.db), name="surges")
                 listening = Listening(self.db, lambda: self.settings.hearing, now, address, tell=outbox is not None)
                 group.create_task(listening.run(), name="listening")
-                group.create_task(Pictures(self.db, http, open_web, self._receivers.get, now).run(), name="pictures")
+                group.create_task(Pictures(self.db, http, open_web, self._receivers.get, now, self._limits()).run(), name="pictures")
                 group.create_task(likeness.run(self.db, service, now), name="likeness")
                 publisher = Publisher(self.db, service, http, lambda: self._voices, now, others=() if channel is None else (BOT,))
                 staff = None

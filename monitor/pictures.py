@@ -21,6 +21,7 @@ from connectors.base import HandsOut, Http
 from connectors.errors import RateLimited, SourceError, Transient
 from monitor.forever import for_ever
 from monitor.http import AGENT
+from monitor.limits import Account, Limiter, Paced
 from monitor.store.engine import Database
 from ticketing import pictures
 from ticketing.pictures import LARGEST, NoPicture, Wanted
@@ -121,10 +122,12 @@ class OpenWeb:
 
 
 class Pictures:
-    """Brings pictures for as long as `run` runs. `connectors` gives those that run, by the name of their source."""
+    """Brings pictures for as long as `run` runs. `connectors` gives those that run, by the name of their source; with a limiter
+    what they ask is counted with the rest of their account."""
 
     def __init__(self, db: Database, http: Http, web: OpenWeb, connectors: Callable[[str], object | None],
-                 clock: Callable[[], datetime]) -> None:
+                 clock: Callable[[], datetime], limiter: Limiter | None = None) -> None:
+        self._limiter = limiter
         self._db, self._http, self._web, self._connectors, self._clock = db, http, web, connectors, clock
         self._news = True
         db.on_commit(self._ring)
@@ -140,8 +143,12 @@ class Pictures:
         """Bring what waits."""
         if self._news:
             self._news = False
-            while await self._db.read(pictures.missing):
-                await self._db.write(pictures.want, self._clock())
+            try:
+                while await self._db.read(pictures.missing):
+                    await self._db.write(pictures.want, self._clock())
+            except Exception:
+                self._news = True   # not looked at yet
+                raise
         while (wanted := await self._db.read(pictures.next_wanted, self._clock())) is not None:
             await self._bring(wanted)
 
@@ -163,7 +170,10 @@ class Pictures:
         connector: Any = self._connectors(wanted.source)
         if not isinstance(connector, HandsOut):
             raise Elsewhere("no source of ours can bring it")
-        return await connector.file(self._http, wanted.file)
+        http = self._http
+        if self._limiter is not None:
+            http = Paced(http, self._limiter, Account.of(connector, wanted.source), sleep=asyncio.sleep)
+        return await connector.file(http, wanted.file)
 
 
 def _short(error: SourceError) -> str:

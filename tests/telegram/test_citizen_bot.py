@@ -27,6 +27,7 @@ from connectors.telegram import Telegram, parse
 from monitor.core.judge import Judge
 from monitor.core.knowledge import Knowledge
 from monitor.http import WebHttp
+from monitor.limits import Limiter
 from monitor.pictures import OpenWeb, Pictures
 from monitor.pipeline import Pipeline
 from monitor.store.engine import Database
@@ -214,7 +215,7 @@ async def test_a_photo_sent_to_the_bot_is_brought_for_staff_and_its_author(town:
     await town.goes_on()
     bot = Telegram("bot", Telegram.Settings(token=TOKEN, api_url=town.api.url, long_poll=0))
     async with WebHttp() as http, OpenWeb() as outside:
-        await Pictures(town.db, http, outside, {"bot": bot}.get, town.clock).look()
+        await Pictures(town.db, http, outside, {"bot": bot}.get, town.clock, Limiter(town.db, town.clock)).look()
     with town.db.reading() as c:
         [shown] = pictures.of_author(c, c.execute(select(ticket).where(ticket.c.number == card.number)).one(), [card.number])
         assert Image.open(BytesIO(pictures.content_of(c, shown.id, small=False) or b"")).size == (40, 20)
