@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
-from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit, fingerprint
+from connectors.base import Batch, ConnectorSettings, Cursor, Damaged, Http, Limit, Refused, fingerprint
 from connectors.below import Thread, read_below
 from connectors.errors import (
     CLOSED,
@@ -76,6 +76,11 @@ _COMMENT = ",".join(f"comment.{field}" for field in ("ID", "TEXT", "DATE", "TYPE
 """Only fields that are known to exist: one that does not makes OK refuse the whole request."""
 _OTHERS = ("GROUP_PHOTO", "GROUP_MOVIE")
 _ANSWERED = re.compile(r'"error_code"\s*:')
+
+
+class Closed(BadPayload):
+    """One discussion is closed to us, while the token is good for the others."""
+
 
 
 class Ok:
@@ -131,23 +136,25 @@ class Ok:
         recent: dict[str, int] = dict(known.get("recent", {}))
         gone: set[str] = set()
         damaged: list[Damaged] = []
+        refused: list[Refused] = []
         if self._settings.token is not None:
             topics, threads, _ = await self._topics(http, damaged, {"count": str(self._settings.watch)})
-            threads += await self._others(http, damaged) if self._settings.others else []
-            below = await read_below(threads, known.get("below", {}), partial(self._comments, http, recent, gone), BELOW, newest_first=True)
+            threads += await self._others(http, damaged, refused) if self._settings.others else []
+            below = await read_below(threads, known.get("below", {}), partial(self._below, http, recent, gone), BELOW, newest_first=True)
             before = known.get("below", {}).get("seen", {})
             again = [one.id for one in threads if before.get(one.id) and before[one.id] == below.state["seen"].get(one.id) and (
                 one.sign == before[one.id][0] or any(at > 0 and name.startswith(f"{one.id}/") for name, at in recent.items()))][:WATCHED]
             below = replace(below, posts=(*below.posts, *await self._again(http, again, recent, gone)))
         if self._settings.bot_token is not None:
-            messages = await self._talks(http, known.get("messages", {}), damaged)
+            messages = await self._talks(http, known.get("messages", {}), damaged, refused)
         posts = {post.native_id: post for post in (*topics, *below.posts, *messages.posts)}
         gone = {name for name in gone if recent.get(name, -1) > 0 and name not in posts}
         recent = remembered(recent, (post for post in posts.values() if not post.native_id.startswith("chat:")), gone)
         deleted = (removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
         return Batch(tuple(replace(post, source=self.source) for post in (*still_there(recent, posts.values()), *deleted)),
                      {"group": self._settings.group, "below": below.state, "messages": messages.state, "recent": recent},
-                     damaged=(*damaged, *below.damaged, *messages.damaged), more=below.more or messages.more)
+                     damaged=(*damaged, *below.damaged, *messages.damaged), more=below.more or messages.more,
+                     refused=(*refused, *below.refused, *messages.refused))
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """A page of older topics and the comments below them; those below topics older than the beginning by OLDER days are left."""
@@ -286,13 +293,16 @@ class Ok:
             counts[name] = "/".join(filter(None, (counts.get(name), summed)))
         return posts, [Thread(f"GROUP_TOPIC/{name}", counts[name]) for name in names], _anchor(listed)
 
-    async def _others(self, http: Http, damaged: list[Damaged]) -> list[Thread]:
+    async def _others(self, http: Http, damaged: list[Damaged], refused: list[Refused]) -> list[Thread]:
         """The group's photos and videos under which something was said. The account may be in other groups: they are left alone."""
         try:
             found = await self._ask(http, "discussions.getList", {
                 "category": "GROUP", "types": ",".join(_OTHERS), "count": "50",
                 "fields": "discussion.OBJECT_TYPE,discussion.OBJECT_ID,discussion.LAST_ACTIVITY_DATE_MS,discussion.REF_OBJECTS,group.UID"})
-        except (AuthError, BadPayload) as e:  # the topics could be read: they are not held up
+        except AuthError as e:  # the topics could be read: they are not held up
+            refused.append(Refused("feed", f"photos and videos of the group cannot be read: {e}"))
+            return []
+        except BadPayload as e:
             damaged.append(Damaged(f"photos and videos of the group cannot be read: {e}", e.payload))
             return []
         listed = items(found, "discussions", WHERE, json.dumps(found).encode()) if isinstance(found, dict) and "discussions" in found else []
@@ -304,6 +314,14 @@ class Ok:
                 threads.append(Thread(f"{kind}/{number}", _sign(one.get("last_activity_date_ms"))))
         return threads
 
+    async def _below(self, http: Http, recent: Mapping[str, int], gone: set[str], name: str, mark: str | None
+                     ) -> tuple[Page, Sequence[str]]:
+        """The same where what is refused is to be declared: `read_below` makes a hole of its own of it."""
+        try:
+            return await self._comments(http, recent, gone, name, mark)
+        except Closed as e:
+            raise AuthError(str(e), e.payload) from None
+
     async def _comments(self, http: Http, recent: Mapping[str, int], gone: set[str], name: str, mark: str | None
                         ) -> tuple[Page, Sequence[str]]:
         """A page of comments, newest first. Known ones of its time that it lacks are gone."""
@@ -314,7 +332,7 @@ class Ok:
                 "fields": _COMMENT})
         except AuthError as e:
             if _code(e.payload) in _CLOSED:  # this discussion, not the token
-                raise BadPayload(f"{name}: {e}", e.payload) from None
+                raise Closed(f"{name}: {e}", e.payload) from None
             raise
         if not isinstance(found, dict) or not ({"comments", "discussionId", "anchor", "has_more"} & found.keys()):
             raise BadPayload("OK: the answer is no page of comments", json.dumps(found).encode())
@@ -341,7 +359,7 @@ class Ok:
             posts += page.posts
         return posts
 
-    async def _talks(self, http: Http, known: Mapping[str, Any], damaged: list[Damaged]) -> News:
+    async def _talks(self, http: Http, known: Mapping[str, Any], damaged: list[Damaged], refused: list[Refused]) -> News:
         """What is new in the chats. A group's token that is refused holds up no comments."""
         try:
             chats, lost = await self._chats(http)
@@ -350,7 +368,10 @@ class Ok:
         except (AuthError, BadPayload) as e:
             if self._settings.token is None:
                 raise
-            damaged.append(Damaged(f"messages to the group cannot be read: {e}", e.payload))
+            if isinstance(e, AuthError):
+                refused.append(Refused("messages", f"messages to the group cannot be read: {e}"))
+            else:
+                damaged.append(Damaged(f"messages to the group cannot be read: {e}", e.payload))
             return News((), dict(known), (), False)
 
     async def _chats(self, http: Http) -> tuple[list[Thread], list[Damaged]]:

@@ -196,7 +196,8 @@ class YouTube:
         deleted = (removed(self.name, one, recent[one], self._clock()) for one in sorted(gone) if one in recent)
         return Batch(tuple(replace(post, source=self.source) for post in (*still_there(recent, posts.values()), *deleted)),
                      {"channels": channels, "lists": news.state, "recent": recent, "below": below.state, **search},
-                     damaged=(*damaged, *news.damaged, *below.damaged), more=news.more or below.more)
+                     damaged=(*damaged, *news.damaged, *below.damaged), more=news.more or below.more,
+                     refused=(*news.refused, *below.refused))
 
     async def backfill(self, http: Http, cursor: Cursor) -> Batch:
         """One page of the channels' older comments or videos."""

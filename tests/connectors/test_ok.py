@@ -118,7 +118,7 @@ async def test_a_group_s_token_that_is_refused_holds_up_no_comments_and_is_told(
     net.ok.fails["discussions.getList"] = 10
     got, batch = await net.everything({}, bot_token="tkn1-an-old-one-000")
     assert f"{TOPIC}/c1" in got
-    assert [one.reason.partition(":")[0] for one in batch.damaged] == ["photos and videos of the group cannot be read",
+    assert [one.reason.partition(":")[0] for one in batch.refused] == ["photos and videos of the group cannot be read",
                                                                      "messages to the group cannot be read"]
     with pytest.raises(AuthError):
         await net.source(token=None, application_key="", application_secret=None, bot_token="tkn1-an-old-one-000").poll(net.http, {})
@@ -131,7 +131,7 @@ async def test_one_closed_discussion_holds_up_neither_the_others_nor_the_token(n
     net.ok.refused.add("GROUP_TOPIC/154000000000002")
     got, batch = await net.everything({})
     assert f"{TOPIC}/c1" in got
-    assert ["457" in one.reason for one in batch.damaged] == [True]
+    assert [(one.part, "457" in one.reason) for one in batch.refused] == [("comments:GROUP_TOPIC/154000000000002", True)]
 
 
 async def test_a_wrong_secret_and_an_expired_token_are_refusals_that_say_which(net: Net) -> None:
