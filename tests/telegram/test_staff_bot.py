@@ -141,7 +141,7 @@ def at_work(db: Database, api: FakeTelegram, bot: Bot, clock: Clock, knowledge: 
         api.chat(chat)
     api.limits = False      # the pace has its own tests; these would only take longer
     limiter_of(bot).pace = Pace(0.0, QUICKEST)
-    speaking = SpeakingBot(db, StaffBot(service, channel.wording), channel, first_pause=0.01)
+    speaking = SpeakingBot(db, StaffBot(service, channel.wording), channel, first_pause=0.01, clock=clock)
     return Office1(db, api, clock, knowledge, service, channel,
                    Outbox(db, {"telegram": channel}, clock=clock, policy=Policy(look_for_people=0.0)),
                    Edits(db, channel, clock=clock), Inbox(db, {"bot": speaking}, clock=clock, first_pause=0.0), ids)

@@ -564,7 +564,7 @@ async def test_an_office_that_lets_nothing_out_lets_nothing_out_into_a_group(gro
     with group.db.begin() as c:
         groups.settle(c, {GROUP: PAVLODAR}, group.clock())
     bot = StaffBot(group.service, group.channel.wording)
-    group.inbox = Inbox(group.db, {"bot": SpeakingBot(group.db, bot, group.channel)}, clock=group.clock, first_pause=0.0)
+    group.inbox = Inbox(group.db, {"bot": SpeakingBot(group.db, bot, group.channel, clock=group.clock)}, clock=group.clock, first_pause=0.0)
     group.api.write(GROUP, f"/find {number}", who=AIGUL)
     await group.goes_on()
     text = group.last(GROUP)["text"]

@@ -370,6 +370,9 @@ async def test_the_wall_says_that_the_line_is_cut(window, morning, server):
     async with window("viewer") as page:
         await page.goto("/wall")
         await expect(page.locator(".column .many")).to_have_text(["6", "4", "1"])
+        async with asyncio.timeout(20):
+            while not server.live._readers:     # a line that does not stand yet cannot be cut
+                await asyncio.sleep(0.02)
         await page.context.set_offline(True)
         for reader in list(server.live._readers):
             reader.end()
